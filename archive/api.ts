@@ -1,0 +1,85 @@
+import type { ApiKinds } from "../core/rpc.ts";
+import type { FrameRef, FrameSummary, PixelFrame } from "../core/frame.ts";
+import type { AnswerRecord } from "../core/question.ts";
+import type { InstanceUid, Series, SeriesUid, Study, StudyUid } from "../core/study.ts";
+import type { DicomCheck, HeaderElement, ImportEvent, ArchiveHealth } from "../core/archive-events.ts";
+
+export interface OpenArchive {
+  readonly dataFolder: string;
+  /** 32 random bytes. Travels by port only: never by argument, environment or file in the data folder. */
+  readonly dataKey: Uint8Array;
+}
+
+/** A frame that is not archived: a DICOM file, a folder of one series, a PNG or JPEG. */
+export interface FileSource {
+  readonly path: string;
+  /** Index into the files of a folder in display order; 0 for a single file. */
+  readonly index: number;
+  readonly frame: number;
+}
+
+export interface OpenedFiles {
+  readonly files: readonly {
+    readonly path: string;
+    readonly sha256: string;
+    readonly numberOfFrames: number;
+  }[];
+  readonly summary: FrameSummary | null;
+}
+
+/** What the archive process does for the host. Each function takes one input and a signal. */
+export interface ArchiveApi {
+  open(input: OpenArchive, signal: AbortSignal): Promise<ArchiveHealth>;
+  /** Imports files, folders (recursive) and ZIPs; atomic per instance; duplicates are counted, never replaced. */
+  importPaths(input: { paths: string[] }, signal: AbortSignal): AsyncGenerator<ImportEvent, void, void>;
+  listStudies(input: { search: string }, signal: AbortSignal): Promise<Study[]>;
+  listSeries(input: { studyInstanceUid: StudyUid }, signal: AbortSignal): Promise<Series[]>;
+  deleteStudy(input: { studyInstanceUid: StudyUid }, signal: AbortSignal): Promise<void>;
+  readFrame(input: FrameRef, signal: AbortSignal): Promise<PixelFrame>;
+  summariseFrame(input: FrameRef, signal: AbortSignal): Promise<FrameSummary>;
+  /** Every element of the header with its keyword, for the header panel; bounded in length. */
+  readHeader(input: { sopInstanceUid: InstanceUid }, signal: AbortSignal): Promise<HeaderElement[]>;
+  /** 8-bit grey or RGB PNG, long side at most 160 px. */
+  thumbnail(input: { seriesInstanceUid: SeriesUid }, signal: AbortSignal): Promise<Uint8Array>;
+  locate(
+    input: { uid: string },
+    signal: AbortSignal,
+  ): Promise<
+    | { type: "study"; series: Series[] }
+    | { type: "series"; series: Series }
+    | { type: "instance"; series: Series; sopInstanceUid: InstanceUid }
+  >;
+  saveAnswer(input: AnswerRecord, signal: AbortSignal): Promise<void>;
+  listAnswers(input: { studyInstanceUid: StudyUid }, signal: AbortSignal): Promise<AnswerRecord[]>;
+  readAnswer(input: { id: string }, signal: AbortSignal): Promise<AnswerRecord>;
+  deleteAnswer(input: { id: string }, signal: AbortSignal): Promise<void>;
+  /** Without importing; nothing is saved. */
+  openFiles(input: { path: string }, signal: AbortSignal): Promise<OpenedFiles>;
+  readFileFrame(input: FileSource, signal: AbortSignal): Promise<PixelFrame>;
+  summariseFileFrame(input: FileSource, signal: AbortSignal): Promise<FrameSummary>;
+  checkFiles(input: { paths: string[] }, signal: AbortSignal): AsyncGenerator<DicomCheck, void, void>;
+  /** Writes the phantom studies (DICOM) into `folder`. */
+  writeSample(input: { folder: string; seed: number }, signal: AbortSignal): Promise<{ files: string[] }>;
+}
+
+export const archiveKinds: ApiKinds<ArchiveApi> = {
+  open: "call",
+  importPaths: "stream",
+  listStudies: "call",
+  listSeries: "call",
+  deleteStudy: "call",
+  readFrame: "call",
+  summariseFrame: "call",
+  readHeader: "call",
+  thumbnail: "call",
+  locate: "call",
+  saveAnswer: "call",
+  listAnswers: "call",
+  readAnswer: "call",
+  deleteAnswer: "call",
+  openFiles: "call",
+  readFileFrame: "call",
+  summariseFileFrame: "call",
+  checkFiles: "stream",
+  writeSample: "call",
+};

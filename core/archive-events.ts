@@ -1,0 +1,64 @@
+import * as v from "valibot";
+import { studyUidSchema } from "./study.ts";
+
+const errorSchema = v.object({ code: v.string(), message: v.string() });
+
+export const importEventSchema = v.variant("type", [
+  /** Counting goes on while importing: `found` grows until `counted`. */
+  v.object({ type: v.literal("progress"), found: v.number(), counted: v.boolean(), done: v.number() }),
+  /** `name` is the file's own name without its folder. */
+  v.object({ type: v.literal("failed"), name: v.string(), error: errorSchema }),
+  v.object({
+    type: v.literal("done"),
+    imported: v.number(),
+    duplicates: v.number(),
+    /** Same UID, other content: the first stays. */
+    conflicts: v.number(),
+    /** Files that are no DICOM. */
+    ignored: v.number(),
+    failed: v.number(),
+    studies: v.array(studyUidSchema),
+  }),
+]);
+export type ImportEvent = v.InferOutput<typeof importEventSchema>;
+
+/** One line of `meditron dicom check`; the order and names of the members are a public format. */
+export const dicomCheckSchema = v.object({
+  file: v.string(),
+  status: v.picklist(["ok", "partial", "no-pixels", "error"]),
+  error: v.nullable(errorSchema),
+  transferSyntax: v.nullable(v.string()),
+  sopClass: v.nullable(v.string()),
+  frames: v.number(),
+  framesDecoded: v.number(),
+  rows: v.nullable(v.number()),
+  columns: v.nullable(v.number()),
+  samples: v.nullable(v.number()),
+  bitsAllocated: v.nullable(v.number()),
+  bitsStored: v.nullable(v.number()),
+  signed: v.nullable(v.boolean()),
+  photometric: v.nullable(v.string()),
+  sha256: v.array(v.string()),
+  warnings: v.array(v.string()),
+});
+export type DicomCheck = v.InferOutput<typeof dicomCheckSchema>;
+
+export const headerElementSchema = v.object({
+  /** "(0010,0010)" */
+  tag: v.string(),
+  keyword: v.string(),
+  vr: v.string(),
+  value: v.string(),
+  depth: v.number(),
+});
+export type HeaderElement = v.InferOutput<typeof headerElementSchema>;
+
+export const archiveHealthSchema = v.object({
+  studies: v.number(),
+  instances: v.number(),
+  bytes: v.number(),
+  schemaVersion: v.number(),
+  /** What was set right when the archive was opened (half-written objects removed, and the like). */
+  repairs: v.array(v.string()),
+});
+export type ArchiveHealth = v.InferOutput<typeof archiveHealthSchema>;

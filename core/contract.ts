@@ -1,0 +1,139 @@
+import * as v from "valibot";
+import { headerElementSchema, importEventSchema } from "./archive-events.ts";
+import { frameRefSchema, frameSummarySchema } from "./frame.ts";
+import { packSummarySchema, providerStatusSchema } from "./model-pack.ts";
+import { answerEventSchema, answerRecordSchema, questionSchema } from "./question.ts";
+import { appInfoSchema, archiveStatusSchema, keyProtectionSchema, settingsSchema } from "./settings.ts";
+import { instanceUidSchema, seriesSchema, seriesUidSchema, studySchema, studyUidSchema } from "./study.ts";
+import { viewSchema } from "./view.ts";
+
+/**
+ * Every procedure of the app, with the schema of what goes in and what comes out. The renderer, the loopback host
+ * and the CLI call these and nothing else; `host/procedures/` implements them. Kinds:
+ * - `call`: one value;
+ * - `stream`: typed events, NDJSON over a door; `streams.cancel` stops one;
+ * - `bytes`: octets (pixels, pictures);
+ * - `upload`: octets go in behind the input, one value comes out.
+ */
+
+type Schema = v.GenericSchema<never, unknown> | v.GenericSchema<unknown, unknown>;
+
+function call<I extends Schema, O extends Schema>(input: I, output: O) {
+  return { kind: "call", input, output } as const;
+}
+function stream<I extends Schema, E extends Schema>(input: I, event: E) {
+  return { kind: "stream", input, event } as const;
+}
+function bytes<I extends Schema>(input: I, contentType: string) {
+  return { kind: "bytes", input, contentType } as const;
+}
+function upload<I extends Schema, O extends Schema>(input: I, output: O) {
+  return { kind: "upload", input, output } as const;
+}
+
+const nothing = v.object({});
+const done = v.object({});
+const study = v.object({ studyInstanceUid: studyUidSchema });
+const passphrase = v.pipe(v.string(), v.minLength(1), v.maxLength(1024));
+
+const loadEventSchema = v.variant("type", [
+  v.object({ type: v.literal("progress"), stage: v.string(), fraction: v.nullable(v.number()) }),
+  v.object({ type: v.literal("done"), pack: packSummarySchema }),
+]);
+
+export const contract = {
+  "app.info": call(nothing, appInfoSchema),
+  "settings.read": call(nothing, settingsSchema),
+  "settings.write": call(v.partial(settingsSchema), settingsSchema),
+
+  "archive.status": call(nothing, archiveStatusSchema),
+  /** Makes the archive. The recovery key is shown once and kept nowhere. */
+  "archive.create": call(
+    v.object({ protection: keyProtectionSchema, passphrase: v.optional(v.nullable(passphrase), null) }),
+    v.object({ recoveryKey: v.string() }),
+  ),
+  "archive.unlock": call(v.object({ passphrase }), done),
+  "archive.recover": call(
+    v.object({
+      recoveryKey: v.string(),
+      protection: keyProtectionSchema,
+      passphrase: v.optional(v.nullable(passphrase), null),
+    }),
+    done,
+  ),
+
+  "studies.list": call(v.object({ search: v.optional(v.string(), "") }), v.array(studySchema)),
+  "studies.series": call(study, v.array(seriesSchema)),
+  "studies.delete": call(study, done),
+  /** PNG, long side at most 160 px. */
+  "series.thumbnail": bytes(v.object({ seriesInstanceUid: seriesUidSchema }), "image/png"),
+
+  /** Native file dialog; only where the app has a window of its own. */
+  "files.pick": call(
+    v.object({ kind: v.picklist(["files", "folder"]) }),
+    v.object({ paths: v.array(v.string()) }),
+  ),
+  "imports.paths": stream(v.object({ paths: v.array(v.string()) }), importEventSchema),
+  /** One file of a browser upload; kept in memory or encrypted until `imports.finish`. */
+  "imports.upload": upload(
+    v.object({
+      upload: v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,64}$/)),
+      name: v.pipe(v.string(), v.maxLength(1024)),
+    }),
+    v.object({ received: v.number() }),
+  ),
+  "imports.finish": stream(v.object({ upload: v.string() }), importEventSchema),
+  "imports.discard": call(v.object({ upload: v.string() }), done),
+  /** Makes the phantom studies and imports them. */
+  "imports.sample": stream(nothing, importEventSchema),
+
+  /** Stored values with their description, as core/frame-codec.ts lays them out. */
+  "frames.pixels": bytes(frameRefSchema, "application/vnd.meditron.frame"),
+  "frames.summary": call(frameRefSchema, frameSummarySchema),
+  "frames.header": call(v.object({ sopInstanceUid: instanceUidSchema }), v.array(headerElementSchema)),
+
+  "answers.ask": stream(questionSchema, answerEventSchema),
+  /** The evidence of a saved answer, tested now without a budget. */
+  "answers.ground": stream(v.object({ id: v.string() }), answerEventSchema),
+  "answers.list": call(study, v.array(answerRecordSchema)),
+  "answers.read": call(v.object({ id: v.string() }), answerRecordSchema),
+  "answers.delete": call(v.object({ id: v.string() }), done),
+  /** PNG of exactly what the model was given for this view. */
+  "answers.modelInput": bytes(v.object({ pack: v.string(), view: viewSchema }), "image/png"),
+
+  "models.list": call(nothing, v.array(packSummarySchema)),
+  "models.providers": call(nothing, v.array(providerStatusSchema)),
+  "models.load": stream(v.object({ pack: v.nullable(v.string()) }), loadEventSchema),
+
+  /** Stops the stream whose first event carried this id. */
+  "streams.cancel": call(v.object({ stream: v.string() }), v.object({ cancelled: v.boolean() })),
+} as const;
+
+export type Contract = typeof contract;
+export type ProcedureName = keyof Contract;
+
+type NamesOf<Kind extends string> = {
+  [Name in ProcedureName]: Contract[Name]["kind"] extends Kind ? Name : never;
+}[ProcedureName];
+
+export type CallName = NamesOf<"call">;
+export type StreamName = NamesOf<"stream">;
+export type BytesName = NamesOf<"bytes">;
+export type UploadName = NamesOf<"upload">;
+
+/** What a caller passes, before defaults are filled in. */
+export type Input<Name extends ProcedureName> = v.InferInput<Contract[Name]["input"]>;
+/** What an implementation gets. */
+export type Parsed<Name extends ProcedureName> = v.InferOutput<Contract[Name]["input"]>;
+export type Output<Name extends CallName | UploadName> = v.InferOutput<Contract[Name]["output"]>;
+export type StreamEvent<Name extends StreamName> = v.InferOutput<Contract[Name]["event"]>;
+
+/**
+ * One line of a stream over a door. The first line is always `{ stream }`: the id that `streams.cancel` takes.
+ * A stream without `end` or `error` as its last line was cut.
+ */
+export type StreamLine<Event> =
+  | { readonly stream: string }
+  | { readonly event: Event }
+  | { readonly error: { readonly code: string; readonly message: string } }
+  | { readonly end: true };

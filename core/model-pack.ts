@@ -1,0 +1,70 @@
+import * as v from "valibot";
+
+/** A measured figure of a pack card: never without the command that repeats it. */
+export const figureSchema = v.object({
+  name: v.string(),
+  value: v.number(),
+  unit: v.string(),
+  /** 95 % interval; null where the figure is a count. */
+  interval: v.nullable(v.tuple([v.number(), v.number()])),
+  cases: v.number(),
+  data: v.string(),
+  command: v.string(),
+  date: v.string(),
+});
+export type Figure = v.InferOutput<typeof figureSchema>;
+
+/** One thing a pack is for. An empty list means "any". Values are DICOM's (Modality, Body Part Examined, View Position). */
+export const intendedInputSchema = v.object({
+  name: v.string(),
+  modalities: v.array(v.string()),
+  bodyParts: v.array(v.string()),
+  views: v.array(v.string()),
+});
+export type IntendedInput = v.InferOutput<typeof intendedInputSchema>;
+
+export const packCardSchema = v.object({
+  title: v.string(),
+  summary: v.string(),
+  researchUse: v.string(),
+  trainingData: v.array(
+    v.object({
+      name: v.string(),
+      part: v.string(),
+      images: v.number(),
+      licence: v.string(),
+      attribution: v.string(),
+    }),
+  ),
+  split: v.string(),
+  figures: v.array(figureSchema),
+  knownFailures: v.array(v.string()),
+});
+export type PackCard = v.InferOutput<typeof packCardSchema>;
+
+/** What the app shows of an installed pack. */
+export const packSummarySchema = v.object({
+  name: v.string(),
+  version: v.string(),
+  digest: v.string(),
+  licence: v.string(),
+  architecture: v.string(),
+  bytes: v.number(),
+  embedded: v.boolean(),
+  calibrated: v.boolean(),
+  contextLength: v.number(),
+  maxViews: v.number(),
+  intendedFor: v.array(intendedInputSchema),
+  card: packCardSchema,
+});
+export type PackSummary = v.InferOutput<typeof packSummarySchema>;
+
+/** One execution provider and what its self-test on this machine said. */
+export const providerStatusSchema = v.object({
+  name: v.string(),
+  status: v.picklist(["in-use", "works", "not-available", "wrong-result", "failed"]),
+  reason: v.string(),
+  /** Median of the probe graph; null where it did not run. */
+  probe_ms: v.nullable(v.number()),
+});
+export type ProviderStatus = v.InferOutput<typeof providerStatusSchema>;

@@ -1,0 +1,71 @@
+import type { ApiKinds } from "../core/rpc.ts";
+import type { FrameSummary, PixelFrame } from "../core/frame.ts";
+import type { PackSummary, ProviderStatus } from "../core/model-pack.ts";
+import type { Answer, AnswerEvent, Question } from "../core/question.ts";
+import type { View } from "../core/view.ts";
+
+/** One view with the pixels it refers to and the header facts of its frame. */
+export interface LoadedView {
+  readonly view: View;
+  readonly frame: PixelFrame;
+  readonly summary: FrameSummary;
+}
+
+export interface AnswerRequest {
+  readonly id: string;
+  readonly question: Question;
+  readonly views: readonly LoadedView[];
+}
+
+export interface InferenceSettings {
+  /** Folders that hold packs, each in a folder of its own; the first is the one shipped with the app. */
+  readonly packFolders: readonly string[];
+  /** "auto", "cpu", "webgpu", "cuda". */
+  readonly provider: string;
+  readonly threads: number | null;
+}
+
+/** The exact model input, 8 bit, before normalisation: `channels` interleaved by pixel. */
+export interface ModelInput {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+  readonly pixels: Uint8Array;
+}
+
+export type ModelProgress =
+  | { readonly type: "progress"; readonly stage: string; readonly fraction: number | null }
+  | { readonly type: "done"; readonly pack: PackSummary };
+
+/** What the inference process does for the host. */
+export interface InferenceApi {
+  configure(input: InferenceSettings, signal: AbortSignal): Promise<void>;
+  listPacks(input: Record<string, never>, signal: AbortSignal): Promise<PackSummary[]>;
+  providers(input: Record<string, never>, signal: AbortSignal): Promise<ProviderStatus[]>;
+  /** Loads a pack (null: the default one) so that the first question is quick. */
+  load(input: { pack: string | null }, signal: AbortSignal): AsyncGenerator<ModelProgress, void, void>;
+  answer(input: AnswerRequest, signal: AbortSignal): AsyncGenerator<AnswerEvent, void, void>;
+  /** The evidence of a saved answer, tested now without a budget. */
+  ground(
+    input: { request: AnswerRequest; answer: Answer },
+    signal: AbortSignal,
+  ): AsyncGenerator<AnswerEvent, void, void>;
+  modelInput(input: { pack: string; view: LoadedView }, signal: AbortSignal): Promise<ModelInput>;
+  checkPack(input: { folder: string }, signal: AbortSignal): AsyncGenerator<ModelProgress, void, void>;
+  importModel(
+    input: { source: string; targetFolder: string; name: string },
+    signal: AbortSignal,
+  ): AsyncGenerator<ModelProgress, void, void>;
+}
+
+export const inferenceKinds: ApiKinds<InferenceApi> = {
+  configure: "call",
+  listPacks: "call",
+  providers: "call",
+  load: "stream",
+  answer: "stream",
+  ground: "stream",
+  modelInput: "call",
+  checkPack: "stream",
+  importModel: "stream",
+};
