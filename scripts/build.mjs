@@ -1,0 +1,86 @@
+// Builds dist/: the Node parts with rolldown (packages stay in node_modules), the renderer with Vite.
+//   node scripts/build.mjs                 everything
+//   node scripts/build.mjs archive host    only these parts
+import { existsSync } from "node:fs";
+import { chmod } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+const nodeParts = [
+  { part: "archive", entry: "archive/process.ts", file: "archive/process.js" },
+  { part: "models", entry: "models/process.ts", file: "models/process.js" },
+  { part: "host", entry: "host/cli.ts", file: "host/cli.js", executable: true },
+  { part: "electron", entry: "electron/main.ts", file: "electron/main.js" },
+  // A sandboxed preload cannot be an ES module.
+  { part: "electron", entry: "electron/preload.ts", file: "electron/preload.cjs", format: "cjs" },
+];
+
+async function buildNodePart({ entry, file, format = "esm", executable = false }) {
+  const { rolldown } = await import("rolldown");
+  const bundle = await rolldown({
+    input: path.join(root, entry),
+    platform: "node",
+    tsconfig: false,
+    // Packages (and their native libraries and WASM files) are found at run time in node_modules.
+    external: (id) => !id.startsWith(".") && !path.isAbsolute(id),
+    onLog: (level, log) => {
+      if (level === "warn") throw new Error(`${entry}: ${log.message}`);
+    },
+  });
+  const target = path.join(root, "dist", file);
+  await bundle.write({
+    file: target,
+    format,
+    sourcemap: true,
+    codeSplitting: false,
+    banner: executable ? "#!/usr/bin/env node" : "",
+  });
+  await bundle.close();
+  if (executable) await chmod(target, 0o755);
+}
+
+async function buildRenderer() {
+  const [{ build }, { default: react }] = await Promise.all([import("vite"), import("@vitejs/plugin-react")]);
+  await build({
+    configFile: false,
+    root: path.join(root, "renderer"),
+    logLevel: "warn",
+    plugins: [react()],
+    worker: { format: "es" },
+    // Cornerstone's codecs name Node modules that no browser path reaches.
+    resolve: {
+      alias: { fs: path.join(root, "scripts/empty.mjs"), path: path.join(root, "scripts/empty.mjs") },
+    },
+    build: {
+      outDir: path.join(root, "dist/renderer"),
+      emptyOutDir: true,
+      sourcemap: true,
+      target: "chrome140",
+      // The content security policy refuses inline scripts and data: fonts.
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+      chunkSizeWarningLimit: 10_000,
+    },
+  });
+}
+
+const wanted = process.argv.slice(2);
+const chosen = (part) => wanted.length === 0 || wanted.includes(part);
+const known = new Set([...nodeParts.map(({ part }) => part), "renderer"]);
+const unknown = wanted.filter((part) => !known.has(part));
+if (unknown.length > 0) {
+  console.error(`No part called ${unknown.join(", ")}; there are ${[...known].join(", ")}.`);
+  process.exit(2);
+}
+
+const started = performance.now();
+const work = nodeParts
+  .filter(({ part, entry }) => chosen(part) && existsSync(path.join(root, entry)))
+  .map(buildNodePart);
+if (chosen("renderer") && existsSync(path.join(root, "renderer/index.html"))) work.push(buildRenderer());
+const failed = (await Promise.allSettled(work)).filter(({ status }) => status === "rejected");
+for (const { reason } of failed) console.error(reason);
+if (failed.length > 0) process.exit(1);
+console.log(`built ${work.length} parts in ${((performance.now() - started) / 1000).toFixed(1)} s`);
