@@ -1,0 +1,30 @@
+import type { ButtonHTMLAttributes } from "react";
+import { Icon, type IconName } from "./Icon.tsx";
+import { Tooltip } from "./Tooltip.tsx";
+
+interface IconButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
+  readonly icon: IconName;
+  /** Read by screen readers and shown on hover and focus. */
+  readonly label: string;
+  /** A key that does the same, shown beside the label. */
+  readonly shortcut?: string;
+  readonly pressed?: boolean;
+  readonly edge?: "start" | "end";
+}
+
+export function IconButton({ icon, label, shortcut, pressed, edge, ...rest }: IconButtonProps) {
+  return (
+    <Tooltip text={label} {...(shortcut ? { shortcut } : {})} {...(edge ? { edge } : {})}>
+      <button
+        type="button"
+        {...rest}
+        className="icon-button"
+        aria-label={label}
+        aria-keyshortcuts={shortcut}
+        aria-pressed={pressed}
+      >
+        <Icon name={icon} />
+      </button>
+    </Tooltip>
+  );
+}
