@@ -1,0 +1,48 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import koffi, { type LibraryHandle } from "koffi";
+import { appError } from "../../../core/errors.ts";
+
+/** An opaque native object. */
+export type Handle = bigint;
+
+/**
+ * koffi unloads a library when its object is collected, and the next call then runs into freed memory. Everything
+ * that was ever loaded stays referenced here.
+ */
+const loaded: LibraryHandle[] = [];
+
+const fileNames: Readonly<Record<string, string>> = {
+  linux: "libonnxruntime.so.1",
+  win32: "onnxruntime.dll",
+  darwin: "libonnxruntime.1.dylib",
+};
+
+/** Loads the ONNX Runtime library that the package onnxruntime-node ships and returns its `OrtApiBase`. */
+export function loadOrtLibrary(): Handle {
+  const library = koffi.load(ortLibraryPath());
+  loaded.push(library);
+  const getApiBase = library.func("OrtGetApiBase", "void *", []) as () => Handle;
+  return getApiBase();
+}
+
+/**
+ * The folder of the library for this platform.
+ * @throws provider-not-available where the package has none for it (Intel Macs).
+ */
+export function ortLibraryPath(): string {
+  const manifest = createRequire(import.meta.url).resolve("onnxruntime-node/package.json");
+  // Native code cannot be loaded out of Electron's archive file; its files lie beside it.
+  const root = path.dirname(manifest).replace(`app.asar${path.sep}`, `app.asar.unpacked${path.sep}`);
+  const name = fileNames[process.platform];
+  const file =
+    name === undefined ? null : path.join(root, "bin", "napi-v6", process.platform, process.arch, name);
+  if (file === null || !existsSync(file)) {
+    throw appError(
+      "provider-not-available",
+      `The model runtime is not made for this kind of machine (${process.platform} ${process.arch}).`,
+    );
+  }
+  return file;
+}

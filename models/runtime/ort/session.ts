@@ -1,0 +1,214 @@
+import { appError, throwIfAborted } from "../../../core/errors.ts";
+import { check, ortEnvironment, type OrtEnvironment, take, takeNumber } from "./environment.ts";
+import { callAsync, type OrtFunctions, type OutHandle, textAt } from "./functions.ts";
+import type { Handle } from "./library.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** A graph and where its external data lies. */
+export type GraphSource =
+  /** External data lies beside the file. */
+  | { readonly type: "file"; readonly path: string }
+  /** External data is looked up in `dataFolder`, by paths below it; null where the graph has none. */
+  | { readonly type: "bytes"; readonly bytes: Uint8Array; readonly dataFolder: string | null };
+
+export interface SessionOptions {
+  /** Null: CPU. */
+  readonly provider: SessionProvider | null;
+  readonly threads: number;
+}
+
+/** A provider by the name that SessionOptionsAppendExecutionProvider knows, e.g. "WebGPU". */
+export interface SessionProvider {
+  readonly name: string;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+const warningsOff = 3;
+const allOptimisations = 99;
+const dataFolderKey = "session.model_external_initializers_file_folder_path";
+
+/** A loaded graph. Runs are serialised: two of them on few cores only slow each other. */
+export class Session {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly #ort: OrtEnvironment;
+  #handle: Handle | null;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  private constructor(ort: OrtEnvironment, handle: Handle) {
+    this.#ort = ort;
+    this.#handle = handle;
+    this.inputs = names(ort, handle, "Input");
+    this.outputs = names(ort, handle, "Output");
+  }
+
+  /** Reads and optimises a graph on a worker thread. @throws pack-damaged, out-of-memory, provider-not-available. */
+  static async open(source: GraphSource, options: SessionOptions): Promise<Session> {
+    const ort = ortEnvironment();
+    const { functions } = ort;
+    const native = sessionOptions(functions, source, options);
+    try {
+      const out: OutHandle = [null];
+      const status =
+        source.type === "file"
+          ? await callAsync(functions.CreateSession, [ort.env, source.path, native, out])
+          : await callAsync(functions.CreateSessionFromArray, [
+              ort.env,
+              source.bytes,
+              source.bytes.byteLength,
+              native,
+              out,
+            ]);
+      check(functions, status);
+      if (out[0] === null) throw appError("model-failed", "The model runtime gave no session.");
+      return new Session(ort, out[0]);
+    } finally {
+      functions.ReleaseSessionOptions(native);
+    }
+  }
+
+  get handle(): Handle {
+    if (this.#handle === null) throw appError("model-failed", "A model was used after it was closed.");
+    return this.#handle;
+  }
+
+  /** The declared shape of an input; named dimensions are -1. */
+  inputShape(name: string): number[] {
+    const { functions } = this.#ort;
+    const index = this.inputs.indexOf(name);
+    if (index < 0) throw appError("pack-damaged", `A graph of the model pack has no input ${name}.`);
+    const info = take(functions, (out) => functions.SessionGetInputTypeInfo(this.handle, index, out));
+    try {
+      const tensor = take(functions, (out) => functions.CastTypeInfoToTensorInfo(info, out));
+      const rank = takeNumber(functions, (out) => functions.GetDimensionsCount(tensor, out));
+      const shape = new BigInt64Array(rank);
+      if (rank > 0) check(functions, functions.GetDimensions(tensor, shape, rank));
+      return Array.from(shape, Number);
+    } finally {
+      functions.ReleaseTypeInfo(info);
+    }
+  }
+
+  bind(): Binding {
+    return new Binding(this, this.#ort);
+  }
+
+  /**
+   * Runs on a worker thread; the abort of `signal` stops native code between two nodes of the graph.
+   * @throws cancelled, model-failed, out-of-memory
+   */
+  run(binding: Binding, signal: AbortSignal): Promise<void> {
+    const work = this.#queue.then(() => this.#runNow(binding, signal));
+    this.#queue = work.catch(() => undefined);
+    return work;
+  }
+
+  /** Waits for the run in progress. */
+  async dispose(): Promise<void> {
+    await this.#queue;
+    if (this.#handle === null) return;
+    this.#ort.functions.ReleaseSession(this.#handle);
+    this.#handle = null;
+  }
+
+  async #runNow(binding: Binding, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    const { functions } = this.#ort;
+    const options = take(functions, (out) => functions.CreateRunOptions(out));
+    const terminate = () => check(functions, functions.RunOptionsSetTerminate(options));
+    signal.addEventListener("abort", terminate, { once: true });
+    try {
+      const status = await callAsync(functions.RunWithBinding, [this.handle, options, binding.handle]);
+      check(functions, status);
+    } finally {
+      signal.removeEventListener("abort", terminate);
+      functions.ReleaseRunOptions(options);
+    }
+    throwIfAborted(signal);
+  }
+}
+
+/** Inputs and outputs of a session by name. A bound tensor stays referenced until another takes its name. */
+export class Binding {
+  readonly #ort: OrtEnvironment;
+  readonly #session: Session;
+  readonly #inputs = new Map<string, Tensor>();
+  readonly #outputs = new Map<string, Tensor>();
+  #handle: Handle | null;
+
+  constructor(session: Session, ort: OrtEnvironment) {
+    this.#ort = ort;
+    this.#session = session;
+    this.#handle = take(ort.functions, (out) => ort.functions.CreateIoBinding(session.handle, out));
+  }
+
+  get handle(): Handle {
+    if (this.#handle === null) throw appError("model-failed", "A binding was used after its end.");
+    return this.#handle;
+  }
+
+  input(name: string, tensor: Tensor): void {
+    const { functions } = this.#ort;
+    check(functions, functions.BindInput(this.handle, name, tensor.handle));
+    this.#inputs.set(name, tensor);
+  }
+
+  /** The graph writes into the tensor's memory; its shape must be the one the graph computes. */
+  output(name: string, tensor: Tensor): void {
+    const { functions } = this.#ort;
+    check(functions, functions.BindOutput(this.handle, name, tensor.handle));
+    this.#outputs.set(name, tensor);
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    return this.#session.run(this, signal);
+  }
+
+  /** Only after every `run` has settled. The tensors are the caller's. */
+  dispose(): void {
+    if (this.#handle === null) return;
+    this.#ort.functions.ReleaseIoBinding(this.#handle);
+    this.#handle = null;
+    this.#inputs.clear();
+    this.#outputs.clear();
+  }
+}
+
+function sessionOptions(functions: OrtFunctions, source: GraphSource, options: SessionOptions): Handle {
+  const native = take(functions, (out) => functions.CreateSessionOptions(out));
+  try {
+    check(functions, functions.SetSessionLogSeverityLevel(native, warningsOff));
+    check(functions, functions.SetSessionGraphOptimizationLevel(native, allOptimisations));
+    check(functions, functions.SetIntraOpNumThreads(native, options.threads));
+    if (source.type === "bytes" && source.dataFolder !== null) {
+      check(functions, functions.AddSessionConfigEntry(native, dataFolderKey, source.dataFolder));
+    }
+    if (options.provider) appendProvider(functions, native, options.provider);
+    return native;
+  } catch (thrown) {
+    functions.ReleaseSessionOptions(native);
+    throw thrown;
+  }
+}
+
+function appendProvider(functions: OrtFunctions, native: Handle, provider: SessionProvider): void {
+  const keys = Object.keys(provider.options);
+  const values = Object.values(provider.options);
+  check(
+    functions,
+    functions.SessionOptionsAppendExecutionProvider(native, provider.name, keys, values, keys.length),
+  );
+}
+
+function names(ort: OrtEnvironment, session: Handle, side: "Input" | "Output"): string[] {
+  const { functions, allocator } = ort;
+  const count = takeNumber(functions, (out) => functions[`SessionGet${side}Count`](session, out));
+  return Array.from({ length: count }, (_, index) => {
+    const address = take(functions, (out) =>
+      functions[`SessionGet${side}Name`](session, index, allocator, out),
+    );
+    const name = textAt(address);
+    check(functions, functions.AllocatorFree(allocator, address));
+    return name;
+  });
+}
