@@ -1,0 +1,129 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+import type { Client } from "../../core/client.ts";
+import { errorRecord } from "../../core/errors.ts";
+import type { FrameSummary } from "../../core/frame.ts";
+import type { AnswerEvent, QuestionInput } from "../../core/question.ts";
+import type { StudyUid } from "../../core/study.ts";
+import type { View } from "../../core/view.ts";
+import {
+  type AnswerCardState,
+  cardOfRecord,
+  failCard,
+  foldAnswer,
+  isOpen,
+  startCard,
+} from "./fold-answer.ts";
+
+export interface AskRequest {
+  readonly question: string;
+  readonly subject: FrameSummary;
+  readonly views: readonly View[];
+  readonly unseenSlices: number;
+  readonly groundBudgetSeconds: number;
+}
+
+export interface Answers {
+  /** Oldest first. */
+  readonly cards: readonly AnswerCardState[];
+  /** Why the saved answers could not be read; null when they were. */
+  readonly loadError: string | null;
+  ask(request: AskRequest): void;
+  stop(key: string): void;
+  /** Tests the evidence of a saved answer now, without a budget. */
+  ground(key: string): void;
+  remove(key: string): void;
+}
+
+/** The answers of one study: the saved ones and those that are being given. */
+export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers {
+  const [cards, setCards] = useState<readonly AnswerCardState[]>([]);
+  const [loadError, setLoadError] = useState<string | null>(null);
+  const running = useRef(new Map<string, AbortController>());
+
+  const change = useCallback((key: string, step: (card: AnswerCardState) => AnswerCardState) => {
+    setCards((all) => all.map((card) => (card.key === key ? step(card) : card)));
+  }, []);
+
+  useEffect(() => {
+    const controller = new AbortController();
+    client.call("answers.list", { studyInstanceUid }, controller.signal).then(
+      (records) => {
+        setLoadError(null);
+        setCards((all) => {
+          // Answers that are still being given stay, of whichever study; the rest is read anew.
+          const open = all.filter(isOpen);
+          const openIds = new Set(open.map((card) => card.id));
+          const saved = records.map(cardOfRecord).filter((card) => !openIds.has(card.id));
+          return [...saved, ...open].toSorted((a, b) => a.askedAt.localeCompare(b.askedAt));
+        });
+      },
+      (thrown: unknown) => {
+        if (!controller.signal.aborted) setLoadError(errorRecord(thrown).message);
+      },
+    );
+    return () => controller.abort();
+  }, [client, studyInstanceUid]);
+
+  // Leaving a study does not stop its answers: they are saved when done and read again on return. Only an unmount
+  // of the whole panel with the page ends them, and the host notices that by itself.
+
+  const follow = useCallback(
+    async (key: string, open: (signal: AbortSignal) => AsyncGenerator<AnswerEvent, void, void>) => {
+      const controller = new AbortController();
+      running.current.set(key, controller);
+      try {
+        for await (const event of open(controller.signal)) change(key, (card) => foldAnswer(card, event));
+      } catch (thrown) {
+        change(key, (card) => failCard(card, errorRecord(thrown)));
+      } finally {
+        running.current.delete(key);
+      }
+    },
+    [change],
+  );
+
+  const ask = useCallback(
+    (request: AskRequest) => {
+      const key = crypto.randomUUID();
+      const { question, subject, views } = request;
+      const asked = { key, askedAt: new Date().toISOString(), question, subject, views };
+      setCards((all) => [...all, startCard(asked)]);
+      const input: QuestionInput = {
+        question,
+        views: views.slice(),
+        unseenSlices: request.unseenSlices,
+        groundBudgetSeconds: request.groundBudgetSeconds,
+      };
+      void follow(key, (signal) => client.stream("answers.ask", input, signal));
+    },
+    [client, follow],
+  );
+
+  const stop = useCallback((key: string) => running.current.get(key)?.abort(), []);
+
+  const ground = useCallback(
+    (key: string) => {
+      const id = cards.find((card) => card.key === key)?.id;
+      if (!id || running.current.has(key)) return;
+      change(key, (card) => ({ ...card, status: { type: "testing", progress: null } }));
+      void follow(key, (signal) => client.stream("answers.ground", { id }, signal));
+    },
+    [cards, change, client, follow],
+  );
+
+  const remove = useCallback(
+    (key: string) => {
+      const id = cards.find((card) => card.key === key)?.id;
+      running.current.get(key)?.abort();
+      setCards((all) => all.filter((card) => card.key !== key));
+      if (id)
+        void client
+          .call("answers.delete", { id })
+          .catch((thrown: unknown) => setLoadError(errorRecord(thrown).message));
+    },
+    [cards, client],
+  );
+
+  const ofStudy = cards.filter((card) => card.subject.studyInstanceUid === studyInstanceUid);
+  return { cards: ofStudy, loadError, ask, stop, ground, remove };
+}
