@@ -79,7 +79,7 @@ export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers 
         running.current.delete(key);
       }
     },
-    [change],
+    [],
   );
 
   const ask = useCallback(
