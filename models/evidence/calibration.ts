@@ -1,0 +1,36 @@
+import * as v from "valibot";
+
+/**
+ * The `calibration` block of pack.json, written by `meditron eval calibrate`. Without it a pack's sentences are
+ * "uncalibrated", never "supported" (docs/grounding.md, GRD-20).
+ */
+const interval = v.tuple([v.number(), v.number()]);
+
+export const calibrationSchema = v.object({
+  /** Of this block and of the search it was measured with: another search needs another null. */
+  version: v.literal(1),
+  search: v.string(),
+  reliance: v.object({
+    /** calibrated = 1 / (1 + exp(-(slope * nats + offset))), fitted on true against wrong images of the tune part. */
+    slope: v.number(),
+    offset: v.number(),
+    /** Of the calibrated value; below it a sentence is "unsupported". */
+    threshold: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+    true_pairs: v.number(),
+    wrong_pairs: v.number(),
+  }),
+  region: v.object({
+    /** nats: 95th percentile of the maximum of E over an answer's sentences, under the null. */
+    threshold: v.number(),
+    interval,
+    pairs: v.pipe(v.number(), v.integer(), v.minValue(0)),
+    /** How many of the pairs were of each kind. */
+    kinds: v.object({ other_patient: v.number(), blank: v.number(), noise: v.number() }),
+  }),
+  /** Temperature of a sentence's log-odds, so that `probability` is right as often as it says. */
+  probability: v.object({ temperature: v.pipe(v.number(), v.minValue(1e-6)), pairs: v.number() }),
+  data: v.string(),
+  command: v.string(),
+  date: v.string(),
+});
+export type Calibration = v.InferOutput<typeof calibrationSchema>;

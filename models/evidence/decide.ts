@@ -1,0 +1,46 @@
+import type { SentenceState } from "../../core/evidence.ts";
+import type { Calibration } from "./calibration.ts";
+
+/** What was measured for a sentence, as far as its state depends on it. */
+export interface Findings {
+  /** GRD-8: it states that a finding is absent. */
+  readonly absence: boolean;
+  /** Of the form that support uses, nats; null where it was not measured. */
+  readonly relianceNats: number | null;
+  readonly region:
+    | { readonly status: "not-searched" }
+    /** The search ended early: nothing that was replaced changed the sentence. */
+    | { readonly status: "none" }
+    | { readonly status: "tested"; readonly effectNats: number; readonly share: number };
+}
+
+/** A region over this share of the foreground is the image as a whole (GRD-16). */
+export const diffuseShare = 0.4;
+
+/** The rules GRD-14 to GRD-20 of docs/grounding.md, in their order. */
+export function decideState(findings: Findings, calibration: Calibration | null): SentenceState {
+  if (findings.absence) return "absent";
+  if (findings.relianceNats === null) return "untested";
+  if (calibration === null) return "uncalibrated";
+  if (calibratedReliance(findings.relianceNats, calibration) < calibration.reliance.threshold)
+    return "unsupported";
+  const { region } = findings;
+  if (region.status === "not-searched") return "untested";
+  // The sentence rests on the image, but on no part that could be named.
+  if (region.status === "none" || region.share > diffuseShare) return "diffuse";
+  return region.effectNats > calibration.region.threshold ? "supported" : "diffuse";
+}
+
+/** 0..1, by the logistic curve of the pack's calibration. */
+export function calibratedReliance(nats: number, { reliance }: Calibration): number {
+  return logistic(reliance.slope * nats + reliance.offset);
+}
+
+/** Probability of a sentence against what it was compared with; null for a pack without calibration. */
+export function sentenceProbability(standNats: number, calibration: Calibration | null): number | null {
+  return calibration === null ? null : logistic(standNats / calibration.probability.temperature);
+}
+
+function logistic(x: number): number {
+  return 1 / (1 + Math.exp(-x));
+}

@@ -1,0 +1,88 @@
+import { throwIfAborted } from "../../core/errors.ts";
+import type { ModelInput } from "../api.ts";
+import type { GroundingModel, GroundingView, ImageEmbedding } from "./model-access.ts";
+import { type Stand, type StandPlan, standsOf } from "./stand.ts";
+
+/**
+ * Scores all sentences of one answer for changed images, and counts what that cost: one evaluation is one image
+ * that was encoded (where it was not known yet) and scored.
+ */
+export interface Evaluator {
+  /** L of every sentence for the image as it is. */
+  readonly base: readonly Stand[];
+  readonly evaluations: number;
+  /** Median milliseconds of one evaluation with encoding; 0 before the first. */
+  readonly evaluationMs: number;
+  /** `result[input][sentence]`: view `view` replaced by each input. */
+  replaceView(view: number, inputs: readonly ModelInput[], signal: AbortSignal): Promise<Stand[][]>;
+  /** Every view replaced: `inputs[alternative][view]`. */
+  replaceAll(inputs: readonly (readonly ModelInput[])[], signal: AbortSignal): Promise<Stand[][]>;
+  /** Every view replaced by the same known embedding, one alternative each. */
+  replaceAllByEmbedding(embeddings: readonly ImageEmbedding[], signal: AbortSignal): Promise<Stand[][]>;
+}
+
+/** Images encoded and scored together: enough to gain from a batch, few enough to stop soon and show progress. */
+const batch = 4;
+
+export async function openEvaluator(
+  { model, views, plan }: { model: GroundingModel; views: readonly GroundingView[]; plan: StandPlan },
+  signal: AbortSignal,
+): Promise<Evaluator> {
+  const costs: number[] = [];
+  let evaluations = 0;
+
+  async function score(alternatives: ImageEmbedding[][], started: number, stopped: AbortSignal) {
+    throwIfAborted(stopped);
+    const scores = await model.score({ alternatives, continuations: plan.continuations }, stopped);
+    evaluations += alternatives.length;
+    for (let n = 0; n < alternatives.length; n++)
+      costs.push((performance.now() - started) / alternatives.length);
+    return scores.map((one) => standsOf(plan, one));
+  }
+
+  const started = performance.now();
+  const shown = await model.encode(
+    views.map((view) => view.input),
+    signal,
+  );
+  const [base] = await score([shown], started, signal);
+  // The first evaluation pays for warming up: it is no measure of the next ones.
+  costs.length = 0;
+
+  async function inBatches<Item>(
+    items: readonly Item[],
+    stopped: AbortSignal,
+    embed: (items: readonly Item[]) => Promise<ImageEmbedding[][]>,
+  ): Promise<Stand[][]> {
+    const results: Stand[][] = [];
+    for (let at = 0; at < items.length; at += batch) {
+      throwIfAborted(stopped);
+      const begun = performance.now();
+      results.push(...(await score(await embed(items.slice(at, at + batch)), begun, stopped)));
+    }
+    return results;
+  }
+
+  return {
+    base: base!,
+    get evaluations() {
+      return evaluations;
+    },
+    get evaluationMs() {
+      const sorted = costs.toSorted((a, b) => a - b);
+      return sorted[Math.floor(sorted.length / 2)] ?? 0;
+    },
+    replaceView: (view, inputs, stopped) =>
+      inBatches(inputs, stopped, async (items) => {
+        const encoded = await model.encode(items, stopped);
+        return encoded.map((embedding) => shown.map((own, index) => (index === view ? embedding : own)));
+      }),
+    replaceAll: (inputs, stopped) =>
+      inBatches(inputs, stopped, async (items) => {
+        const encoded = await model.encode(items.flat(), stopped);
+        return items.map((_, index) => encoded.slice(index * views.length, (index + 1) * views.length));
+      }),
+    replaceAllByEmbedding: (embeddings, stopped) =>
+      inBatches(embeddings, stopped, async (items) => items.map((embedding) => views.map(() => embedding))),
+  };
+}

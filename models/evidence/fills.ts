@@ -1,0 +1,141 @@
+import type { Rectangle } from "../../core/view.ts";
+import type { ModelInput } from "../api.ts";
+import { normalNoise, seededRandom } from "./noise.ts";
+import { gaussianBlur, mapPlane, meanOf, type Plane, planeOf, withPlanes } from "./plane.ts";
+
+/**
+ * "Without the region": its pixels are replaced and the image is encoded again (docs/grounding.md, GRD-12). Two
+ * fills, so that the one which selects a region is not the one which tests it. Both act on the 8-bit model input,
+ * never on the padding, and carry noise as strong as the image has it there: smoothness must not be a sign.
+ */
+
+/** Of the long side of the shown part. The training of the embedded pack uses the same figures at 448 px. */
+const blurShare = 0.05;
+const detailShare = 3 / 448;
+const softShare = 1.5 / 448;
+
+export interface FillArea {
+  readonly input: ModelInput;
+  /** The part of the input that is not padding. */
+  readonly content: Rectangle;
+}
+
+/** The whole shown part, blurred, with matched noise: the fill that selects. Computed once an image. */
+export function blurredFill(area: FillArea, seed: number): Plane[] {
+  const sigma = blurShare * longSide(area);
+  return channelPlanes(area).map((plane, channel) =>
+    addMatchedNoise(gaussianBlur(plane, sigma), plane, { seed: seed + channel, sigma }),
+  );
+}
+
+/**
+ * What surrounds the rectangles, carried into them (normalised convolution at two widths), with matched noise: the
+ * fill that tests. Nothing of the inside is left in it.
+ */
+export function surroundFill(area: FillArea, rectangles: readonly Rectangle[], seed: number): Plane[] {
+  const sigma = blurShare * longSide(area);
+  const inside = regionMask(area, rectangles, 0);
+  const outside = mapPlane(inside, (value) => 1 - value);
+  const nearTrust = gaussianBlur(outside, sigma * 0.5);
+  const farTrust = gaussianBlur(outside, sigma * 2.5);
+  return channelPlanes(area).map((plane, channel) => {
+    const known = mapPlane(plane, (value, i) => value * outside.values[i]!);
+    const near = gaussianBlur(known, sigma * 0.5).values;
+    const far = gaussianBlur(known, sigma * 2.5).values;
+    const average = meanWhere(plane.values, outside.values);
+    const carried = mapPlane(plane, (_, i) => {
+      const trust = nearTrust.values[i]!;
+      const wide = farTrust.values[i]! > 1e-3 ? far[i]! / farTrust.values[i]! : average;
+      const close = trust > 1e-3 ? near[i]! / trust : wide;
+      const share = Math.min(1, trust * 4);
+      return close * share + wide * (1 - share);
+    });
+    // Inside stands the carried value, so that the border of the region is no detail of the image.
+    const seamless = mapPlane(carried, (value, i) => value + (plane.values[i]! - value) * outside.values[i]!);
+    return addMatchedNoise(carried, seamless, { seed: seed + 7919 + channel, sigma, trust: outside });
+  });
+}
+
+/** `input` with the rectangles replaced by `fill` (planes over `content`), their edges softened. */
+export function replaceRegion(
+  area: FillArea,
+  rectangles: readonly Rectangle[],
+  fill: readonly Plane[],
+): ModelInput {
+  const mask = regionMask(area, rectangles, softShare * longSide(area)).values;
+  const planes = channelPlanes(area).map((plane, channel) =>
+    mapPlane(plane, (value, i) => value + (fill[channel]!.values[i]! - value) * mask[i]!),
+  );
+  return withPlanes(area.input, area.content, planes);
+}
+
+/** The reference "blurred": sigma 5 % of the long side, without noise. */
+export function blurredReference(area: FillArea): ModelInput {
+  const sigma = blurShare * longSide(area);
+  return withPlanes(
+    area.input,
+    area.content,
+    channelPlanes(area).map((plane) => gaussianBlur(plane, sigma)),
+  );
+}
+
+/** The reference "mean-filled": every pixel of the shown part is the mean of its channel. */
+export function meanReference(area: FillArea): ModelInput {
+  const planes = channelPlanes(area).map((plane) => {
+    const mean = meanOf(plane.values);
+    return mapPlane(plane, () => mean);
+  });
+  return withPlanes(area.input, area.content, planes);
+}
+
+function channelPlanes({ input, content }: FillArea): Plane[] {
+  return Array.from({ length: input.channels }, (_, channel) => planeOf(input, content, channel));
+}
+
+function longSide({ content }: FillArea): number {
+  return Math.max(content.width, content.height);
+}
+
+/** 1 inside the rectangles (model input pixels, any fraction), 0 outside; over `content`. */
+function regionMask({ content }: FillArea, rectangles: readonly Rectangle[], softness: number): Plane {
+  const values = new Float32Array(content.width * content.height);
+  for (const { x, y, width, height } of rectangles) {
+    const left = Math.max(0, Math.round(x - content.x));
+    const top = Math.max(0, Math.round(y - content.y));
+    const right = Math.min(content.width, Math.round(x + width - content.x));
+    const bottom = Math.min(content.height, Math.round(y + height - content.y));
+    for (let row = top; row < bottom; row++)
+      values.fill(1, row * content.width + left, row * content.width + right);
+  }
+  const mask = { width: content.width, height: content.height, values };
+  return softness < 0.5 ? mask : gaussianBlur(mask, softness);
+}
+
+function addMatchedNoise(
+  fill: Plane,
+  image: Plane,
+  { seed, sigma, trust }: { seed: number; sigma: number; trust?: Plane },
+): Plane {
+  const detailSigma = Math.max(0.8, (sigma / blurShare) * detailShare);
+  const smooth = gaussianBlur(image, detailSigma);
+  const squares = mapPlane(image, (value, i) => (value - smooth.values[i]!) ** 2 * (trust?.values[i] ?? 1));
+  const strength = gaussianBlur(squares, sigma * 2);
+  const weight = trust === undefined ? undefined : gaussianBlur(trust, sigma * 2);
+  const white: Plane = { ...fill, values: normalNoise(fill.values.length, seededRandom(seed)) };
+  const noise = gaussianBlur(white, Math.min(1, detailSigma / 2)).values;
+  const spread = Math.sqrt(meanOf(noise.map((value) => value * value))) || 1;
+  return mapPlane(fill, (value, i) => {
+    const local = strength.values[i]! / Math.max(1e-3, weight?.values[i] ?? 1);
+    return value + (noise[i]! / spread) * Math.sqrt(Math.max(0, local));
+  });
+}
+
+function meanWhere(values: Float32Array, weights: Float32Array): number {
+  let sum = 0;
+  let total = 0;
+  for (let i = 0; i < values.length; i++) {
+    sum += values[i]! * weights[i]!;
+    total += weights[i]!;
+  }
+  return total > 0 ? sum / total : meanOf(values);
+}

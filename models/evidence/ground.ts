@@ -1,0 +1,203 @@
+import { type Evaluator, openEvaluator } from "./evaluator.ts";
+import { blurredFill, replaceRegion, surroundFill } from "./fills.ts";
+import { findForeground } from "./foreground.ts";
+import { frameMap } from "./frame-map.ts";
+import type { GroundingEvent, GroundingRequest } from "./grounding-request.ts";
+import { createLedger } from "./ledger.ts";
+import {
+  type EvidenceSearch,
+  mapValues,
+  medianDropNear,
+  nextWindows,
+  plannedEvaluations,
+  searchName,
+  searchStages,
+} from "./map.ts";
+import { type SelectedRegion, selectRegion } from "./region.ts";
+import { measureReliance, relianceEvaluations } from "./reliance.ts";
+import { planStand, type StandPlan, supportNats } from "./stand.ts";
+import { measureViews, viewToSearch } from "./views.ts";
+import { cellGrid, cellRectangle, type CellWindow } from "./windows.ts";
+
+/**
+ * Tests what each sentence of an answer rests on, as docs/grounding.md defines it: reliance first, then the
+ * evidence map, then the regions. Yields progress, and a sentence's evidence each time more of it is known.
+ */
+export async function* groundAnswer(
+  request: GroundingRequest,
+  signal: AbortSignal,
+): AsyncGenerator<GroundingEvent, void, void> {
+  const started = performance.now();
+  const { views, model, budgetSeconds } = request;
+  const calibration = request.calibration?.search === searchName ? request.calibration : null;
+  const plan = planStand(request);
+  const sentences = plan.sentences.map((_, index) => index);
+  const warnings: string[] = [];
+  if (request.calibration !== null && calibration === null) {
+    warnings.push(
+      "The calibration of this pack was made for another search; its sentences count as uncalibrated.",
+    );
+  }
+
+  yield { type: "progress", stage: "reliance", fraction: 0, remaining_ms: 0 };
+  const evaluator = await openEvaluator({ model, views, plan }, signal);
+  const work = planWork(request, evaluator);
+  yield work.progress("reliance");
+
+  const measured = await measureReliance({ ...request, evaluator }, signal);
+  warnings.push(...measured.warnings);
+  const ledger = createLedger({ plan, evaluator, measured, calibration });
+  for (const index of sentences) yield ledger.event(index);
+  yield work.progress("reliance");
+
+  const done = (): GroundingEvent => ({
+    type: "done",
+    evaluations: evaluator.evaluations,
+    milliseconds: performance.now() - started,
+    evaluation_ms: evaluator.evaluationMs,
+    warnings,
+  });
+
+  const searched = sentences.filter((index) => ledger.needsRegion(index));
+  if (searched.length === 0 || views.length === 0) return yield done();
+  const estimateMs = work.remainingMs();
+  if (budgetSeconds !== null && performance.now() - started + estimateMs > budgetSeconds * 1000) {
+    warnings.push(
+      `The evidence map was not computed: it would take about ${Math.ceil(estimateMs / 1000)} s. Start it by hand.`,
+    );
+    return yield done();
+  }
+
+  if (views.length > 1) {
+    const effects: number[][] = [];
+    for (const view of views.keys()) {
+      effects.push(await measureViews({ evaluator, views, plan }, view, signal));
+      yield work.progress("map");
+    }
+    ledger.setViewEffects(effects);
+  }
+  const view = viewToSearch(ledger.viewEffects, searched);
+
+  const searching = searchView({ request, evaluator, plan, view, sentences: searched }, signal);
+  let search: EvidenceSearch | undefined;
+  for await (const step of searching) {
+    yield work.progress("map");
+    search = step.search;
+    if (!step.stageDone) continue;
+    for (const [at, index] of searched.entries()) {
+      ledger.setMap(index, [frameMap({ search: step.search, sentence: at }, views[view]!, view)]);
+      yield ledger.event(index);
+    }
+  }
+  work.searchEnded();
+
+  const regions = searched.map((_, at) =>
+    selectRegion(search!.grid, mapValues(search!, at), search!.foreground),
+  );
+  for (const [at, index] of searched.entries()) {
+    const region = measurable(search!) ? regions[at]! : null;
+    if (region === null) {
+      ledger.setRegion(index, { status: "none" }, []);
+    } else {
+      const effectNats = await regionEffect(
+        { request, evaluator, plan, view, search: search! },
+        { at, index, region },
+        signal,
+      );
+      const boxes = region.boxes.map((box) => ({ view, ...views[view]!.toFrame(box) }));
+      ledger.setRegion(index, { status: "tested", effectNats, share: region.share }, boxes);
+    }
+    yield ledger.event(index);
+    yield work.progress("region");
+  }
+  yield done();
+}
+
+/** Whether the search went on to the cells: a region is tested only where something mattered. */
+function measurable({ measured }: EvidenceSearch): boolean {
+  return measured.some(({ window }) => window.size !== "coarse");
+}
+
+interface SearchInput {
+  readonly request: GroundingRequest;
+  readonly evaluator: Evaluator;
+  readonly plan: StandPlan;
+  readonly view: number;
+}
+
+/** Windows replaced together before progress is shown. */
+const windowBatch = 4;
+
+async function* searchView(
+  { request, evaluator, plan, view, sentences }: SearchInput & { sentences: readonly number[] },
+  signal: AbortSignal,
+): AsyncGenerator<{ search: EvidenceSearch; stageDone: boolean }, void, void> {
+  const area = request.views[view]!;
+  const foreground = findForeground(area);
+  const grid = cellGrid(foreground);
+  const fill = blurredFill(area, request.seed);
+  let measured: { window: CellWindow; drops: number[] }[] = [];
+  for (const stage of searchStages) {
+    const windows = nextWindows({ grid, foreground, measured }, stage);
+    for (let at = 0; at < windows.length; at += windowBatch) {
+      const some = windows.slice(at, at + windowBatch);
+      const inputs = some.map((window) => replaceRegion(area, [cellRectangle(grid, window)], fill));
+      const stands = await evaluator.replaceView(view, inputs, signal);
+      measured = [
+        ...measured,
+        ...some.map((window, k) => ({
+          window,
+          drops: sentences.map((index) => drop(plan, evaluator, { index, without: stands[k]! })),
+        })),
+      ];
+      yield { search: { grid, foreground, measured }, stageDone: false };
+    }
+    yield { search: { grid, foreground, measured }, stageDone: true };
+  }
+}
+
+/** E: the drop under the second fill, minus the median drop of equal-sized windows (GRD-14). */
+async function regionEffect(
+  { request, evaluator, plan, view, search }: SearchInput & { search: EvidenceSearch },
+  { at, index, region }: { at: number; index: number; region: SelectedRegion },
+  signal: AbortSignal,
+): Promise<number> {
+  const area = request.views[view]!;
+  const fill = surroundFill(area, region.boxes, request.seed);
+  const [without] = await evaluator.replaceView(view, [replaceRegion(area, region.boxes, fill)], signal);
+  const { bounds, rows, columns } = search.grid;
+  const cellArea = (bounds.width * bounds.height) / (rows * columns);
+  const cells = region.boxes.reduce((sum, box) => sum + box.width * box.height, 0) / cellArea;
+  return drop(plan, evaluator, { index, without: without! }) - medianDropNear(search, at, cells);
+}
+
+function drop(
+  plan: StandPlan,
+  { base }: Evaluator,
+  { index, without }: { index: number; without: Evaluator["base"] },
+): number {
+  const sentence = plan.sentences[index]!;
+  return supportNats(sentence, base[index]!) - supportNats(sentence, without[index]!);
+}
+
+/** How much is left, for progress and for the budget. */
+function planWork(request: GroundingRequest, evaluator: Evaluator) {
+  const { views } = request;
+  const regions = request.answer.sentences.length;
+  const search = views.length === 0 ? 0 : plannedEvaluations(cellGrid(findForeground(views[0]!)));
+  let planned = 1 + relianceEvaluations(request) + (views.length > 1 ? views.length : 0) + search + regions;
+  const remainingMs = () => Math.max(0, planned - evaluator.evaluations) * evaluator.evaluationMs;
+  return {
+    remainingMs,
+    /** An early stop or a small foreground took fewer windows than planned. */
+    searchEnded() {
+      planned = evaluator.evaluations + regions;
+    },
+    progress: (stage: "reliance" | "map" | "region"): GroundingEvent => ({
+      type: "progress",
+      stage,
+      fraction: Math.min(1, evaluator.evaluations / planned),
+      remaining_ms: Math.round(remainingMs()),
+    }),
+  };
+}
