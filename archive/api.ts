@@ -27,11 +27,31 @@ export interface OpenedFiles {
   readonly summary: FrameSummary | null;
 }
 
+export interface UploadChunk {
+  readonly upload: string;
+  /** The file's name with its folders, as the browser gives it. */
+  readonly name: string;
+  /** Bytes of this file before this part. */
+  readonly offset: number;
+  readonly chunk: Uint8Array;
+  /** This part ends the file. */
+  readonly last: boolean;
+}
+
 /** What the archive process does for the host. Each function takes one input and a signal. */
 export interface ArchiveApi {
   open(input: OpenArchive, signal: AbortSignal): Promise<ArchiveHealth>;
   /** Imports files, folders (recursive) and ZIPs; atomic per instance; duplicates are counted, never replaced. */
   importPaths(input: { paths: string[] }, signal: AbortSignal): AsyncGenerator<ImportEvent, void, void>;
+  /** A part of a file that a browser sends. Files of an upload may interleave; one file's parts come in order. */
+  uploadChunk(input: UploadChunk, signal: AbortSignal): Promise<void>;
+  /** Imports the finished files of an upload as `importPaths` does, then forgets it. */
+  importUpload(input: { upload: string }, signal: AbortSignal): AsyncGenerator<ImportEvent, void, void>;
+  discardUpload(input: { upload: string }, signal: AbortSignal): Promise<void>;
+  /** The same figures as `open` gave, as they are now. */
+  health(input: Record<string, never>, signal: AbortSignal): Promise<ArchiveHealth>;
+  /** Ends work in order before the process is ended; not needed for safety. */
+  close(input: Record<string, never>, signal: AbortSignal): Promise<void>;
   listStudies(input: { search: string }, signal: AbortSignal): Promise<Study[]>;
   listSeries(input: { studyInstanceUid: StudyUid }, signal: AbortSignal): Promise<Series[]>;
   deleteStudy(input: { studyInstanceUid: StudyUid }, signal: AbortSignal): Promise<void>;
@@ -65,6 +85,11 @@ export interface ArchiveApi {
 export const archiveKinds: ApiKinds<ArchiveApi> = {
   open: "call",
   importPaths: "stream",
+  uploadChunk: "call",
+  importUpload: "stream",
+  discardUpload: "call",
+  health: "call",
+  close: "call",
   listStudies: "call",
   listSeries: "call",
   deleteStudy: "call",
