@@ -27,6 +27,7 @@ export const errorTable = {
   "pack-damaged": { status: 422, exit: 3 },
   "pack-untrusted": { status: 403, exit: 3 },
   "wrong-passphrase": { status: 403, exit: 3 },
+  "wrong-recovery-key": { status: 403, exit: 3 },
 
   "not-supported": { status: 415, exit: 4 },
   "transfer-syntax-not-supported": { status: 415, exit: 4 },
