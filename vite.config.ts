@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
@@ -6,6 +7,11 @@ export default defineConfig({
   // Relative addresses: the same files are served by app:// and by the loopback host.
   base: "./",
   plugins: [react()],
+  resolve: {
+    alias: {
+      xmlbuilder2: fileURLToPath(new URL("./renderer/viewport/xml-builder-stand-in.ts", import.meta.url)),
+    },
+  },
   build: {
     outDir: "../dist/renderer",
     emptyOutDir: true,

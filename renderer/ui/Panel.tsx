@@ -2,13 +2,14 @@ import type { ReactNode } from "react";
 
 interface PanelProps {
   readonly title: string;
+  readonly className?: string;
   readonly actions?: ReactNode;
   readonly children: ReactNode;
 }
 
-export function Panel({ title, actions, children }: PanelProps) {
+export function Panel({ title, className, actions, children }: PanelProps) {
   return (
-    <section className="panel" aria-label={title}>
+    <section className={className ? `panel ${className}` : "panel"} aria-label={title}>
       <header className="panel-head">
         <h2>{title}</h2>
         {actions}

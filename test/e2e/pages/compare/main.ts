@@ -1,0 +1,115 @@
+import { renderFrame } from "../../../../core/render-frame.ts";
+import type { Turn } from "../../../../core/view.ts";
+import { fittingCamera, uprightTurn } from "../../../../renderer/viewport/geometry.ts";
+import { createSurface, type Surface } from "../../../../renderer/viewport/surface.ts";
+import { compareCases } from "./frames.ts";
+
+export interface Compared {
+  readonly name: string;
+  readonly step: number;
+  readonly surface: Surface["kind"];
+  /** Largest difference of a channel from core/render-frame.ts, in levels. */
+  readonly worst: number;
+  readonly differing: number;
+}
+
+declare global {
+  interface Window {
+    compareSurfaces(kind: Surface["kind"]): Promise<Compared[]>;
+    compareTurns(kind: Surface["kind"]): Promise<Compared[]>;
+  }
+}
+
+const element = document.querySelector<HTMLElement>("#stage")!;
+
+/** Two frames later what was asked for is on the canvas: Cornerstone draws in the next animation frame. */
+async function drawn(): Promise<void> {
+  for (let i = 0; i < 2; i += 1) await new Promise(requestAnimationFrame);
+}
+
+function picture(): ImageData {
+  const canvas = element.querySelector("canvas")!;
+  const copy = document.createElement("canvas");
+  copy.width = canvas.width;
+  copy.height = canvas.height;
+  const context = copy.getContext("2d", { willReadFrequently: true })!;
+  context.drawImage(canvas, 0, 0);
+  return context.getImageData(0, 0, copy.width, copy.height);
+}
+
+type Place = (x: number, y: number) => [number, number];
+
+async function compareOne(
+  surface: Surface,
+  entry: (typeof compareCases)[number],
+  turn: Turn,
+): Promise<Compared[]> {
+  const results: Compared[] = [];
+  for (const [step, { frame, presentation }] of entry.frames.entries()) {
+    const sideways = turn.rotate === 90 || turn.rotate === 270;
+    const stage = sideways
+      ? { width: frame.rows, height: frame.columns }
+      : { width: frame.columns, height: frame.rows };
+    element.style.width = `${stage.width}px`;
+    element.style.height = `${stage.height}px`;
+    await drawn();
+    surface.draw({ frame, presentation, camera: { ...fittingCamera, turn }, stage });
+    await drawn();
+    const wanted = renderFrame(frame, presentation);
+    const got = picture();
+    let worst = got.width === stage.width && got.height === stage.height ? 0 : 999;
+    let differing = 0;
+    const place = placeOf(frame.columns, frame.rows, turn);
+    for (let y = 0; y < frame.rows; y += 1) {
+      for (let x = 0; x < frame.columns; x += 1) {
+        const [sx, sy] = place(x, y);
+        for (let channel = 0; channel < 3; channel += 1) {
+          const at = (y * frame.columns + x) * wanted.channels + (wanted.channels === 3 ? channel : 0);
+          const off = Math.abs(wanted.pixels[at]! - got.data[(sy * got.width + sx) * 4 + channel]!);
+          if (off > 1) differing += 1;
+          worst = Math.max(worst, off);
+        }
+      }
+    }
+    const name = `${entry.name}${turn === uprightTurn ? "" : ` ${turn.flip ? "flipped " : ""}${turn.rotate}`}`;
+    results.push({ name, step, surface: surface.kind, worst, differing });
+  }
+  return results;
+}
+
+/** Written out case by case, not with the app's own matrix: this is what the matrix is checked against. */
+function placeOf(columns: number, rows: number, turn: Turn): Place {
+  return (x, y) => {
+    const fx = turn.flip ? columns - 1 - x : x;
+    if (turn.rotate === 90) return [rows - 1 - y, fx];
+    if (turn.rotate === 180) return [columns - 1 - fx, rows - 1 - y];
+    if (turn.rotate === 270) return [y, columns - 1 - fx];
+    return [fx, y];
+  };
+}
+
+async function compareAll(
+  kind: Surface["kind"],
+  turns: readonly Turn[],
+  cases: typeof compareCases,
+): Promise<Compared[]> {
+  const surface = createSurface(element, kind);
+  const results: Compared[] = [];
+  for (const entry of cases) {
+    for (const turn of turns) results.push(...(await compareOne(surface, entry, turn)));
+  }
+  surface.destroy();
+  return results;
+}
+
+window.compareSurfaces = (kind) => compareAll(kind, [uprightTurn], compareCases);
+window.compareTurns = (kind) => {
+  const turns = [false, true].flatMap((flip) =>
+    ([0, 90, 180, 270] as const).map((rotate) => ({ flip, rotate })),
+  );
+  return compareAll(
+    kind,
+    turns,
+    compareCases.filter(({ name }) => name === "signed"),
+  );
+};
