@@ -1,8 +1,14 @@
 import * as v from "valibot";
-import { headerElementSchema, importEventSchema } from "./archive-events.ts";
-import { frameRefSchema, frameSummarySchema } from "./frame.ts";
+import { dicomCheckSchema, headerElementSchema, importEventSchema } from "./archive-events.ts";
+import { frameRefSchema, frameSummarySchema, openedFilesSchema } from "./frame.ts";
 import { packSummarySchema, providerStatusSchema } from "./model-pack.ts";
-import { answerEventSchema, answerRecordSchema, questionSchema } from "./question.ts";
+import {
+  answerEventSchema,
+  answerRecordSchema,
+  questionSchema,
+  viewsChoiceSchema,
+  viewsRequestSchema,
+} from "./question.ts";
 import { appInfoSchema, archiveStatusSchema, keyProtectionSchema, settingsSchema } from "./settings.ts";
 import { instanceUidSchema, seriesSchema, seriesUidSchema, studySchema, studyUidSchema } from "./study.ts";
 import { viewSchema } from "./view.ts";
@@ -92,6 +98,18 @@ export const contract = {
   "frames.summary": call(frameRefSchema, frameSummarySchema),
   "frames.header": call(v.object({ sopInstanceUid: instanceUidSchema }), v.array(headerElementSchema)),
 
+  /** Files that are not imported: a DICOM file, a folder of one series, a PNG or JPEG. */
+  "files.open": call(v.object({ path: v.string() }), openedFilesSchema),
+  /** Decodes every frame of every file and says what it found; nothing is imported. */
+  "files.check": stream(v.object({ paths: v.array(v.string()) }), dicomCheckSchema),
+  /** Writes the phantom studies as DICOM files. */
+  "files.sample": call(
+    v.object({ folder: v.string(), seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 1) }),
+    v.object({ files: v.array(v.string()) }),
+  ),
+
+  /** The views for a question about a whole series: as many as the pack takes, spaced evenly. */
+  "answers.views": call(viewsRequestSchema, viewsChoiceSchema),
   "answers.ask": stream(questionSchema, answerEventSchema),
   /** The evidence of a saved answer, tested now without a budget. */
   "answers.ground": stream(v.object({ id: v.string() }), answerEventSchema),
@@ -104,6 +122,13 @@ export const contract = {
   "models.list": call(nothing, v.array(packSummarySchema)),
   "models.providers": call(nothing, v.array(providerStatusSchema)),
   "models.load": stream(v.object({ pack: v.nullable(v.string()) }), loadEventSchema),
+  /** Checks every file of a pack against its digests. */
+  "models.check": stream(v.object({ folder: v.string() }), loadEventSchema),
+  /** Makes a pack out of a checkpoint, in the data folder's packs. */
+  "models.import": stream(
+    v.object({ source: v.string(), name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)) }),
+    loadEventSchema,
+  ),
 
   /** Stops the stream whose first event carried this id. */
   "streams.cancel": call(v.object({ stream: v.string() }), v.object({ cancelled: v.boolean() })),

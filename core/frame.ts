@@ -125,3 +125,10 @@ export const frameSummarySchema = v.object({
   facts: headerFactsSchema,
 });
 export type FrameSummary = v.InferOutput<typeof frameSummarySchema>;
+
+/** What `files.open` found: the files of a series in display order. */
+export const openedFilesSchema = v.object({
+  files: v.array(v.object({ path: v.string(), sha256: v.string(), numberOfFrames: v.number() })),
+  /** Of the first frame; null where the file has no header (PNG, JPEG). */
+  summary: v.nullable(frameSummarySchema),
+});

@@ -28,6 +28,22 @@ export const questionSchema = v.object({
 export type Question = v.InferOutput<typeof questionSchema>;
 export type QuestionInput = v.InferInput<typeof questionSchema>;
 
+/** Which frames a question about a file, a folder or a UID is to see. */
+export const viewsRequestSchema = v.object({
+  target: v.union([v.object({ path: v.string() }), v.object({ uid: v.string() })]),
+  /** From 1; null: the pack's number of frames, spaced evenly in display order. */
+  frame: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+  pack: v.optional(v.nullable(v.string()), null),
+});
+export type ViewsRequest = v.InferOutput<typeof viewsRequestSchema>;
+
+export const viewsChoiceSchema = v.object({
+  views: v.array(viewSchema),
+  /** Frames of the series in all. */
+  slices: count,
+});
+export type ViewsChoice = v.InferOutput<typeof viewsChoiceSchema>;
+
 export const scopeSchema = v.object({
   status: v.picklist(["in", "out", "uncertain", "not-assessed"]),
   reason: v.string(),
