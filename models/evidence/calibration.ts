@@ -2,7 +2,7 @@ import * as v from "valibot";
 
 /**
  * The `calibration` block of pack.json, written by `meditron eval calibrate`. Without it a pack's sentences are
- * "uncalibrated", never "supported" (docs/grounding.md, GRD-20).
+ * "uncalibrated", never "supported" (docs/grounding.md, GRD-19).
  */
 const interval = v.tuple([v.number(), v.number()]);
 

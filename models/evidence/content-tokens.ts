@@ -1,7 +1,7 @@
 import type { ContinuationScore } from "./model-access.ts";
 
 /**
- * Which tokens count in the mean log-probability form of L (docs/grounding.md, GRD-6): those that touch a word
+ * Which tokens count in the mean log-probability form of L (docs/grounding.md, GRD-7): those that touch a word
  * which carries meaning. Numbers count; negations count (they change what is said); articles and the like do not.
  */
 const functionWords = new Set(

@@ -25,6 +25,8 @@ const seen = "(seen|visible|present|noted|identified|shown|demonstrated|found|ev
 const templates: readonly Template[] = [
   [/^(.*)\blooks benign\b(.*)$/i, "$1is suspicious for malignancy$2"],
   [/^(.*)\bis suspicious for malignancy\b(.*)$/i, "$1looks benign$2"],
+  [/^(.*) is abnormal$/i, "$1 looks normal"],
+  [/^(.*) looks normal$/i, "$1 is abnormal"],
   [/^(.*)\bbenign\b(.*)$/i, "$1malignant$2"],
   [/^(.*)\bmalignant\b(.*)$/i, "$1benign$2"],
 

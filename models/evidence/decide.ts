@@ -3,7 +3,7 @@ import type { Calibration } from "./calibration.ts";
 
 /** What was measured for a sentence, as far as its state depends on it. */
 export interface Findings {
-  /** GRD-8: it states that a finding is absent. */
+  /** GRD-2: it states that a finding is absent. */
   readonly absence: boolean;
   /** Of the form that support uses, nats; null where it was not measured. */
   readonly relianceNats: number | null;
@@ -14,10 +14,10 @@ export interface Findings {
     | { readonly status: "tested"; readonly effectNats: number; readonly share: number };
 }
 
-/** A region over this share of the foreground is the image as a whole (GRD-16). */
+/** A region over this share of the foreground is the image as a whole (GRD-17). */
 export const diffuseShare = 0.4;
 
-/** The rules GRD-14 to GRD-20 of docs/grounding.md, in their order. */
+/** The rules GRD-16 to GRD-19 of docs/grounding.md, in their order. */
 export function decideState(findings: Findings, calibration: Calibration | null): SentenceState {
   if (findings.absence) return "absent";
   if (findings.relianceNats === null) return "untested";

@@ -17,7 +17,7 @@ export interface Ledger {
   event(index: number): GroundingEvent;
 }
 
-/** A sentence adds little once the earlier ones are given: this share of its reliance alone, or less (GRD-4). */
+/** A sentence adds little once the earlier ones are given: this share of its reliance alone, or less (GRD-8). */
 const followsShare = 0.25;
 
 export function createLedger({
@@ -63,7 +63,7 @@ export function createLedger({
       terms,
       region_effect: region.status === "tested" ? region.effectNats : null,
       state: decideState(findings, calibration),
-      // A sentence that states absence has no box (GRD-9), and only what was tested is drawn.
+      // A sentence that states absence has no box (GRD-3), and only what was tested is drawn.
       regions: sentence.absence ? [] : boxes[index]!,
       views_effect: viewEffects.map((effects, view) => ({ view, nats: effects[index]! })),
       maps: sentence.absence ? [] : maps[index]!,

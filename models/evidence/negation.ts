@@ -1,8 +1,7 @@
 import { afterPolarWord, isPolarQuestion, polarWord } from "./polar.ts";
 
 /**
- * Whether a sentence states findings as present or as absent, by a list of rules (docs/grounding.md, GRD-7 to
- * GRD-9). A sentence that states something present and something absent is "mixed". After the idea of NegEx
+ * Whether a sentence states findings as present or as absent, by a list of rules (docs/grounding.md, GRD-2). A sentence that states something present and something absent is "mixed". After the idea of NegEx
  * (Chapman et al., J Biomed Inform 2001), cut down to short declarative sentences.
  */
 export type Polarity = "affirmed" | "negated" | "mixed";

@@ -6,7 +6,7 @@ import { isPolarQuestion, polarWord } from "./polar.ts";
 import { standsAlone } from "./stands-alone.ts";
 
 /**
- * L(I): how much the model stands behind a sentence, teacher-forced, in nats (docs/grounding.md, GRD-3 to GRD-6).
+ * L(I): how much the model stands behind a sentence, teacher-forced, in nats (docs/grounding.md, GRD-4 to GRD-8).
  * A plan lists once every text that has to be scored for an answer; one re-encoded image then scores them all.
  */
 export type StandForm = "choices" | "contradiction" | "content";
@@ -22,9 +22,9 @@ export interface PlannedSentence {
   readonly form: StandForm;
   readonly given: Comparison;
   readonly alone: Comparison;
-  /** Support uses L alone where the sentence stands alone, else L given the earlier ones (GRD-4). */
+  /** Support uses L alone where the sentence stands alone, else L given the earlier ones (GRD-8). */
   readonly usesAlone: boolean;
-  /** The sentence states that a finding is absent (GRD-8). */
+  /** The sentence states that a finding is absent (GRD-2). */
   readonly absence: boolean;
 }
 

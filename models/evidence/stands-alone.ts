@@ -1,5 +1,5 @@
 /**
- * Whether a sentence can be read without the ones before it (docs/grounding.md, GRD-4). One that starts with a
+ * Whether a sentence can be read without the ones before it (docs/grounding.md, GRD-8). One that starts with a
  * pronoun or a connective, or that names "the" thing of an earlier sentence by such a word, cannot.
  */
 const leaning =

@@ -5,7 +5,7 @@ import { type StandPlan, supportNats } from "./stand.ts";
 
 /**
  * Which of several views (slices, projections) a sentence rests on: what it loses when one view is blurred as a
- * whole and the others stay (docs/grounding.md, GRD-18). `result[view][sentence]` in nats.
+ * whole and the others stay (docs/grounding.md, GRD-20). `result[view][sentence]` in nats.
  */
 export async function measureViews(
   { evaluator, views, plan }: { evaluator: Evaluator; views: readonly GroundingView[]; plan: StandPlan },
