@@ -1,0 +1,153 @@
+import { fork } from "node:child_process";
+import { throwIfAborted } from "../core/errors.ts";
+import type { Port } from "../core/port.ts";
+import { type ApiKinds, connectApi } from "../core/rpc.ts";
+import type { Log } from "./log.ts";
+
+/** Starts a child process and gives the port to it. `electron/spawn.ts` has the one for utility processes. */
+export type Spawn = (script: string, log: Log) => Port;
+
+/** A child process that is started with the first call and again with the first call after its end. */
+export interface Child<Api> {
+  /** The running child, told what it needs to work (its archive, its settings). */
+  ready(signal: AbortSignal): Promise<Api>;
+  /** The running child before that: enough for work on files. */
+  bare(): Api;
+  /** Ends the process, after `finish` where it was prepared; the next call starts it again. */
+  stop(): Promise<void>;
+}
+
+interface Life<Api> {
+  readonly api: Api;
+  readonly port: Port;
+  prepared: Promise<void> | null;
+}
+
+export interface ChildOptions<Api> {
+  readonly script: string;
+  readonly spawn: Spawn;
+  readonly kinds: ApiKinds<Api>;
+  readonly log: Log;
+  /** Runs once in each life before the first `ready` call goes through. */
+  prepare(api: Api, signal: AbortSignal): Promise<void>;
+  /** Runs before the process is ended on purpose, for `finishMs` at most. */
+  finish?(api: Api, signal: AbortSignal): Promise<void>;
+}
+
+const finishMs = 3_000;
+
+export function createChild<Api extends object>(options: ChildOptions<Api>): Child<Api> {
+  let life: Life<Api> | null = null;
+
+  function start(): Life<Api> {
+    const port = options.spawn(options.script, options.log);
+    const started: Life<Api> = {
+      api: connectApi<Api>(exitTo(port, ended), options.kinds),
+      port,
+      prepared: null,
+    };
+    function ended(reason: string): void {
+      if (life === started) life = null;
+      options.log.write({ where: options.script.split(/[/\\]/).at(-2) ?? "child", what: `ended: ${reason}` });
+    }
+    return started;
+  }
+
+  const running = () => (life ??= start());
+
+  return {
+    bare: () => running().api,
+    async ready(signal) {
+      throwIfAborted(signal);
+      const current = running();
+      // Not bound to this caller's signal: others wait for the same preparation.
+      current.prepared ??= options.prepare(current.api, new AbortController().signal);
+      try {
+        await current.prepared;
+      } catch (thrown) {
+        current.prepared = null;
+        throw thrown;
+      }
+      throwIfAborted(signal);
+      return current.api;
+    },
+    async stop() {
+      const ending = life;
+      life = null;
+      if (!ending) return;
+      if (ending.prepared && options.finish) {
+        const enough = AbortSignal.timeout(finishMs);
+        const late = new Promise((resolve) => enough.addEventListener("abort", resolve, { once: true }));
+        await Promise.race([
+          ending.prepared.then(() => options.finish?.(ending.api, enough)).catch(() => undefined),
+          late,
+        ]);
+      }
+      ending.port.close();
+    },
+  };
+}
+
+/** The port with a second listener for its end: connectApi takes the first. */
+function exitTo(port: Port, ended: (reason: string) => void): Port {
+  return { ...port, onExit: (listener) => port.onExit((reason) => (ended(reason), listener(reason))) };
+}
+
+const passedOn = [
+  "PATH",
+  "HOME",
+  "TMPDIR",
+  "TEMP",
+  "TMP",
+  "LANG",
+  "LC_ALL",
+  "TZ",
+  "USERPROFILE",
+  "SystemRoot",
+];
+
+/** `child_process.fork` as a Port. Messages are structured-cloned, so typed arrays keep their type. */
+export const forkSpawn: Spawn = (script, log) => {
+  // A short environment: nothing that a parent's shell exported for other programs reaches the code that parses
+  // untrusted files. MEDITRON_* carries settings for tests, never a key.
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => passedOn.includes(name) || name.startsWith("MEDITRON_")),
+  );
+  const child = fork(script, [], {
+    serialization: "advanced",
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    env,
+    execArgv: ["--enable-source-maps"],
+  });
+  // The text of a child's output may quote a file: only its size is kept.
+  for (const output of [child.stdout, child.stderr]) {
+    output?.on("data", (data: Buffer) => log.write({ where: "child-output", what: `${data.length} bytes` }));
+  }
+  let ended: string | null = null;
+  let tellExit: (reason: string) => void = () => undefined;
+  const end = (reason: string) => {
+    if (ended !== null) return;
+    ended = reason;
+    tellExit(reason);
+  };
+  child.once("exit", (code, signal) => end(signal ? `signal ${signal}` : `exit code ${code}`));
+  child.once("error", () => end("could not start"));
+  const waiting: unknown[] = [];
+  let deliver: ((message: unknown) => void) | null = null;
+  child.on("message", (message) => (deliver ? deliver(message) : waiting.push(message)));
+  return {
+    post(message) {
+      // A send that fails means that the process is gone; its exit rejects what is open.
+      if (child.connected) child.send(message as object, () => undefined);
+    },
+    onMessage(listener) {
+      deliver = listener;
+      for (const message of waiting.splice(0)) listener(message);
+    },
+    onExit(listener) {
+      tellExit = listener;
+      if (ended !== null) listener(ended);
+    },
+    close: () => void child.kill("SIGKILL"),
+  };
+};

@@ -1,0 +1,28 @@
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import type { Context } from "../context.ts";
+import type { Part } from "../router.ts";
+
+export function modelProcedures(
+  context: Context,
+): Part<"models.list" | "models.providers" | "models.load" | "models.check" | "models.import"> {
+  const inference = (signal: AbortSignal) => context.inference.ready(signal);
+  return {
+    "models.list": async (_input, signal) => (await inference(signal)).listPacks({}, signal),
+    "models.providers": async (_input, signal) => (await inference(signal)).providers({}, signal),
+    async *"models.load"({ pack }, signal) {
+      yield* (await inference(signal)).load({ pack: pack ?? (await context.settings.read()).pack }, signal);
+    },
+    async *"models.check"({ folder }, signal) {
+      yield* (await inference(signal)).checkPack({ folder: path.resolve(folder) }, signal);
+    },
+    async *"models.import"({ source, name }, signal) {
+      const targetFolder = path.join(context.folders.data, "packs", name);
+      await mkdir(path.dirname(targetFolder), { recursive: true, mode: 0o700 });
+      yield* (await inference(signal)).importModel(
+        { source: path.resolve(source), targetFolder, name },
+        signal,
+      );
+    },
+  };
+}

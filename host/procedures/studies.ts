@@ -1,0 +1,17 @@
+import type { Context } from "../context.ts";
+import type { Part } from "../router.ts";
+
+export function studyProcedures(
+  context: Context,
+): Part<"studies.list" | "studies.series" | "studies.delete" | "series.thumbnail"> {
+  const archive = (signal: AbortSignal) => context.archive.ready(signal);
+  return {
+    "studies.list": async (input, signal) => (await archive(signal)).listStudies(input, signal),
+    "studies.series": async (input, signal) => (await archive(signal)).listSeries(input, signal),
+    async "studies.delete"(input, signal) {
+      await (await archive(signal)).deleteStudy(input, signal);
+      return {};
+    },
+    "series.thumbnail": async (input, signal) => (await archive(signal)).thumbnail(input, signal),
+  };
+}
