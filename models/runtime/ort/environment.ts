@@ -21,7 +21,7 @@ export interface OrtEnvironment {
   readonly providers: readonly string[];
 }
 
-const warningsOff = 3;
+const fatalOnly = 4;
 
 let shared: OrtEnvironment | undefined;
 
@@ -34,7 +34,7 @@ export function ortEnvironment(): OrtEnvironment {
 function openEnvironment(): OrtEnvironment {
   const { version, functions } = openOrtLibrary();
   assertFunctions(functions);
-  const env = take(functions, (out) => functions.CreateEnv(warningsOff, "meditron", out));
+  const env = take(functions, (out) => functions.CreateEnv(fatalOnly, "meditron", out));
   check(functions, functions.DisableTelemetryEvents(env));
   const arena = 1;
   const defaultMemory = 0;

@@ -23,7 +23,7 @@ export interface SessionProvider {
   readonly options: Readonly<Record<string, string>>;
 }
 
-const warningsOff = 3;
+const fatalOnly = 4;
 const allOptimisations = 99;
 const dataFolderKey = "session.model_external_initializers_file_folder_path";
 
@@ -177,7 +177,7 @@ export class Binding {
 function sessionOptions(functions: OrtFunctions, source: GraphSource, options: SessionOptions): Handle {
   const native = take(functions, (out) => functions.CreateSessionOptions(out));
   try {
-    check(functions, functions.SetSessionLogSeverityLevel(native, warningsOff));
+    check(functions, functions.SetSessionLogSeverityLevel(native, fatalOnly));
     check(functions, functions.SetSessionGraphOptimizationLevel(native, allOptimisations));
     check(functions, functions.SetIntraOpNumThreads(native, options.threads));
     if (source.type === "bytes" && source.dataFolder !== null) {

@@ -1,0 +1,48 @@
+/**
+ * What the rest of the app knows of a running model: numbers in, numbers out. The only implementation is the one
+ * over ONNX Runtime beside this file; nothing outside `models/runtime` names sessions, bindings or caches' memory.
+ */
+
+/** The attention keys and values of the tokens that a sequence holds so far. */
+export interface Cache {
+  /** Tokens held. */
+  readonly length: number;
+  /** Forgets the tokens from `length` on. */
+  truncate(length: number): void;
+  /** Waits for the run in progress. */
+  dispose(): Promise<void>;
+}
+
+export interface ForwardRequest {
+  readonly cache: Cache;
+  /** float32 [tokens, hidden]: what follows the tokens that the cache holds. */
+  readonly embeddings: Float32Array;
+  /** Which of these tokens' logits are wanted, ascending. */
+  readonly rows: readonly number[];
+}
+
+export interface LanguageModel {
+  readonly hidden: number;
+  readonly vocabulary: number;
+  /** Tokens. */
+  readonly contextLength: number;
+  createCache(): Cache;
+  /** float32 [ids, hidden] */
+  embed(ids: readonly number[], signal: AbortSignal): Promise<Float32Array>;
+  /**
+   * Reads tokens into the cache and returns the logits of `rows`, float32 [rows, vocabulary].
+   * A cancelled or failed call leaves the cache as it was before.
+   * @throws cancelled, question-too-long (more than contextLength tokens), out-of-memory, model-failed
+   */
+  forward(request: ForwardRequest, signal: AbortSignal): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+export interface VisionModel {
+  /** Embeddings of one image. */
+  readonly tokens: number;
+  readonly hidden: number;
+  /** float32 [count, 3, height, width] → float32 [count, tokens, hidden] */
+  encode(pixels: Float32Array, count: number, signal: AbortSignal): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,173 @@
+import { appError, throwIfAborted } from "../../core/errors.ts";
+import type { Cache, ForwardRequest, LanguageModel } from "./backend.ts";
+import { type CacheShape, KeyValueCache } from "./kv-cache.ts";
+import { type GraphSource, Session, type SessionOptions } from "./ort/session.ts";
+import { Tensor } from "./ort/tensor.ts";
+
+export interface LanguageModelSource {
+  readonly embed: GraphSource;
+  readonly decoder: GraphSource;
+  readonly vocabulary: number;
+  /** Tokens. */
+  readonly contextLength: number;
+}
+
+/** Tokens that one run of the graph reads, so that a long prompt needs no huge intermediate tensors. */
+const chunk = 256;
+
+/** The language model of a pack on ONNX Runtime; docs/packs.md describes the graphs. */
+export class OrtLanguageModel implements LanguageModel {
+  readonly hidden: number;
+  readonly vocabulary: number;
+  readonly contextLength: number;
+  readonly #embed: Session;
+  readonly #decoder: Session;
+  readonly #shape: CacheShape;
+
+  private constructor(embed: Session, decoder: Session, source: LanguageModelSource) {
+    this.#embed = embed;
+    this.#decoder = decoder;
+    this.vocabulary = source.vocabulary;
+    this.contextLength = source.contextLength;
+    this.hidden = fixed(decoder.inputShape("inputs_embeds")[2]);
+    const [, kvHeads, , headSize] = decoder.inputShape("past_key_0");
+    this.#shape = {
+      layers: decoder.inputs.filter((name) => name.startsWith("past_key_")).length,
+      kvHeads: fixed(kvHeads),
+      headSize: fixed(headSize),
+    };
+  }
+
+  static async open(source: LanguageModelSource, options: SessionOptions): Promise<OrtLanguageModel> {
+    // A table look-up gains nothing on a graphics card.
+    const embed = await Session.open(source.embed, { ...options, provider: null });
+    try {
+      return new OrtLanguageModel(embed, await Session.open(source.decoder, options), source);
+    } catch (thrown) {
+      await embed.dispose();
+      throw thrown;
+    }
+  }
+
+  createCache(): Cache {
+    return new KeyValueCache(this.#decoder, this.#shape);
+  }
+
+  async embed(ids: readonly number[], signal: AbortSignal): Promise<Float32Array> {
+    const output = new Tensor(new Float32Array(ids.length * this.hidden), [ids.length, this.hidden]);
+    if (ids.length > 0) {
+      await runOnce(
+        this.#embed,
+        { inputs: { input_ids: idTensor(ids) }, outputs: { embeddings: output } },
+        signal,
+      );
+    }
+    output.dispose();
+    return output.data;
+  }
+
+  async forward(request: ForwardRequest, signal: AbortSignal): Promise<Float32Array> {
+    const { embeddings, rows } = request;
+    const cache = request.cache as KeyValueCache;
+    const tokens = embeddings.length / this.hidden;
+    const before = cache.length;
+    if (before + tokens > this.contextLength) {
+      throw appError(
+        "question-too-long",
+        `Question and images are longer than the model's ${this.contextLength} tokens.`,
+      );
+    }
+    cache.reserve(tokens);
+    const logits = new Float32Array(rows.length * this.vocabulary);
+    try {
+      for (let start = 0; start < tokens; start += chunk) {
+        throwIfAborted(signal);
+        const end = Math.min(start + chunk, tokens);
+        const first = rows.findIndex((row) => row >= start);
+        const wanted = first < 0 ? [] : rows.slice(first).filter((row) => row < end);
+        const part = await this.#read(
+          cache,
+          {
+            embeddings: embeddings.subarray(start * this.hidden, end * this.hidden),
+            rows: wanted.map((row) => row - start),
+          },
+          signal,
+        );
+        if (wanted.length > 0)
+          logits.set(part.subarray(0, wanted.length * this.vocabulary), first * this.vocabulary);
+      }
+    } catch (thrown) {
+      cache.truncate(before);
+      throw thrown;
+    }
+    return logits;
+  }
+
+  async dispose(): Promise<void> {
+    await this.#embed.dispose();
+    await this.#decoder.dispose();
+  }
+
+  async #read(
+    cache: KeyValueCache,
+    { embeddings, rows }: Omit<ForwardRequest, "cache">,
+    signal: AbortSignal,
+  ): Promise<Float32Array> {
+    const tokens = embeddings.length / this.hidden;
+    const total = cache.length + tokens;
+    // The graph computes at least one row: kernels do not all take empty matrices.
+    const wanted = rows.length > 0 ? rows : [tokens - 1];
+    const logits = new Tensor(new Float32Array(wanted.length * this.vocabulary), [
+      wanted.length,
+      this.vocabulary,
+    ]);
+    const inputs = {
+      inputs_embeds: new Tensor(embeddings, [1, tokens, this.hidden]),
+      // GroupQueryAttention counts the valid tokens, these included, less one.
+      seqlens_k: new Tensor(Int32Array.of(total - 1), [1]),
+      total_sequence_length: new Tensor(Int32Array.of(total), []),
+      logit_rows: idTensor(wanted),
+    };
+    const { binding } = cache;
+    for (const [name, tensor] of Object.entries(inputs)) binding.input(name, tensor);
+    binding.output("logits", logits);
+    try {
+      await cache.run(tokens, signal);
+    } finally {
+      for (const tensor of [...Object.values(inputs), logits]) tensor.dispose();
+    }
+    return logits.data;
+  }
+}
+
+interface Tensors {
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+}
+
+/** Runs a graph without state; the inputs end with it, the outputs are the caller's. */
+export async function runOnce(session: Session, tensors: Tensors, signal: AbortSignal): Promise<void> {
+  const binding = session.bind();
+  try {
+    for (const [name, tensor] of Object.entries(tensors.inputs)) binding.input(name, tensor);
+    for (const [name, tensor] of Object.entries(tensors.outputs)) binding.output(name, tensor);
+    await binding.run(signal);
+  } finally {
+    binding.dispose();
+    for (const tensor of Object.values(tensors.inputs)) tensor.dispose();
+  }
+}
+
+function idTensor(ids: readonly number[]): Tensor<BigInt64Array> {
+  return new Tensor(
+    BigInt64Array.from(ids, (id) => BigInt(id)),
+    [ids.length],
+  );
+}
+
+function fixed(dimension: number | undefined): number {
+  if (dimension === undefined || dimension <= 0) {
+    throw appError("pack-damaged", "A graph of the model pack leaves a size open that it must fix.");
+  }
+  return dimension;
+}

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { OrtLanguageModel } from "../../../../models/runtime/language-model.ts";
+import { normals, tiny } from "../tiny-decoder.ts";
+import { largestDifference, never, openTinyModel } from "../tiny-model.ts";
+
+let model: OrtLanguageModel;
+beforeAll(async () => {
+  model = await openTinyModel();
+});
+afterAll(() => model.dispose());
+
+const ids = (count: number) => Array.from({ length: count }, (_, i) => (i * 13 + 5) % tiny.vocabulary);
+
+describe("the language model on ONNX Runtime", () => {
+  test("reads its sizes from the graph", () => {
+    expect(model.hidden).toBe(tiny.hidden);
+  });
+
+  test("embeds tokens, and no tokens as nothing", async () => {
+    const random = normals(11);
+    const table = Float32Array.from({ length: tiny.vocabulary * tiny.hidden }, random);
+    const [a, b] = [3, 60].map((id) => table.slice(id * tiny.hidden, (id + 1) * tiny.hidden));
+    expect(await model.embed([3, 60], never)).toEqual(Float32Array.of(...a!, ...b!));
+    expect((await model.embed([], never)).length).toBe(0);
+  });
+
+  test("token by token gives the logits of one pass, also where the cache grows and the prompt is cut in chunks", async () => {
+    const embeddings = await model.embed(ids(300), never);
+    const rows = [0, 200, 255, 256, 299];
+    const whole = model.createCache();
+    const expected = await model.forward({ cache: whole, embeddings, rows }, never);
+
+    const stepwise = model.createCache();
+    const found: number[] = [];
+    for (let at = 0; at < 300; at += 1) {
+      const one = embeddings.subarray(at * tiny.hidden, (at + 1) * tiny.hidden);
+      const logits = await model.forward({ cache: stepwise, embeddings: one, rows: [0] }, never);
+      if (rows.includes(at)) found.push(...logits);
+    }
+    expect(stepwise.length).toBe(300);
+    expect(largestDifference(found, expected)).toBeLessThan(1e-4);
+    await whole.dispose();
+    await stepwise.dispose();
+  });
+
+  test("a cache that forgot its end goes on as if the end had never been", async () => {
+    const embeddings = await model.embed(ids(40), never);
+    const part = (from: number, to: number) => embeddings.subarray(from * tiny.hidden, to * tiny.hidden);
+    const cache = model.createCache();
+    await model.forward({ cache, embeddings: part(0, 20), rows: [] }, never);
+    const first = await model.forward({ cache, embeddings: part(20, 30), rows: [9] }, never);
+    cache.truncate(20);
+    await model.forward({ cache, embeddings: part(30, 40), rows: [9] }, never);
+    cache.truncate(20);
+    expect(cache.length).toBe(20);
+    const again = await model.forward({ cache, embeddings: part(20, 30), rows: [9] }, never);
+    expect(again).toEqual(first);
+    await cache.dispose();
+  });
+
+  test("more than the context is refused before anything is read", async () => {
+    const cache = model.createCache();
+    const embeddings = new Float32Array((tiny.context + 1) * tiny.hidden);
+    await expect(model.forward({ cache, embeddings, rows: [] }, never)).rejects.toMatchObject({
+      code: "question-too-long",
+    });
+    expect(cache.length).toBe(0);
+    await cache.dispose();
+  });
+
+  test("a cancelled prompt leaves the cache as it was", async () => {
+    const cache = model.createCache();
+    const embeddings = await model.embed(ids(400), never);
+    const controller = new AbortController();
+    await model.forward({ cache, embeddings: embeddings.subarray(0, 10 * tiny.hidden), rows: [] }, never);
+    const stopped = model.forward({ cache, embeddings, rows: [399] }, controller.signal);
+    controller.abort();
+    await expect(stopped).rejects.toMatchObject({ code: "cancelled" });
+    expect(cache.length).toBe(10);
+    await cache.dispose();
+  });
+});
