@@ -40,10 +40,6 @@ export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers 
   const [loadError, setLoadError] = useState<string | null>(null);
   const running = useRef(new Map<string, AbortController>());
 
-  const change = useCallback((key: string, step: (card: AnswerCardState) => AnswerCardState) => {
-    setCards((all) => all.map((card) => (card.key === key ? step(card) : card)));
-  }, []);
-
   useEffect(() => {
     const controller = new AbortController();
     client.call("answers.list", { studyInstanceUid }, controller.signal).then(
@@ -72,9 +68,10 @@ export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers 
       const controller = new AbortController();
       running.current.set(key, controller);
       try {
-        for await (const event of open(controller.signal)) change(key, (card) => foldAnswer(card, event));
+        for await (const event of open(controller.signal))
+          setCards(changeCard(key, (card) => foldAnswer(card, event)));
       } catch (thrown) {
-        change(key, (card) => failCard(card, errorRecord(thrown)));
+        setCards(changeCard(key, (card) => failCard(card, errorRecord(thrown))));
       } finally {
         running.current.delete(key);
       }
@@ -105,10 +102,10 @@ export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers 
     (key: string) => {
       const id = cards.find((card) => card.key === key)?.id;
       if (!id || running.current.has(key)) return;
-      change(key, (card) => ({ ...card, status: { type: "testing", progress: null } }));
+      setCards(changeCard(key, (card) => ({ ...card, status: { type: "testing", progress: null } })));
       void follow(key, (signal) => client.stream("answers.ground", { id }, signal));
     },
-    [cards, change, client, follow],
+    [cards, client, follow],
   );
 
   const remove = useCallback(
@@ -126,4 +123,10 @@ export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers 
 
   const ofStudy = cards.filter((card) => card.subject.studyInstanceUid === studyInstanceUid);
   return { cards: ofStudy, loadError, ask, stop, ground, remove };
+}
+
+type Cards = readonly AnswerCardState[];
+
+function changeCard(key: string, step: (card: AnswerCardState) => AnswerCardState): (all: Cards) => Cards {
+  return (all) => all.map((card) => (card.key === key ? step(card) : card));
 }
