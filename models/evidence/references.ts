@@ -36,9 +36,13 @@ export function chooseReferences(
 ): { references: ReferenceImage[]; matched: boolean } {
   const sameModality = (image: ReferenceImage) =>
     modality !== null && modalityGroup(image.modality) === modalityGroup(modality);
+  const samePart = (image: ReferenceImage) =>
+    bodyPart !== null && image.bodyPart.toUpperCase() === bodyPart.toUpperCase();
   const sameKind = (image: ReferenceImage) =>
-    sameModality(image) && bodyPart !== null && image.bodyPart.toUpperCase() === bodyPart.toUpperCase();
+    sameModality(image) && bodyPart !== null && bodyPartGroup(image.bodyPart) === bodyPartGroup(bodyPart);
 
+  const exact = images.filter((image) => sameModality(image) && samePart(image));
+  if (exact.length >= leastReferences) return { references: exact, matched: true };
   const alike = images.filter(sameKind);
   if (alike.length >= leastReferences) return { references: alike, matched: true };
   const near = images.filter((image) => !sameKind(image) && sameModality(image));
@@ -51,6 +55,22 @@ export function chooseReferences(
 function modalityGroup(modality: string): string {
   const upper = modality.toUpperCase();
   return upper === "CR" || upper === "DX" || upper === "RG" ? "XR" : upper;
+}
+
+/** Values of Body Part Examined (PS3.16 Annex L) that show the same kind of image. */
+const groups: readonly (readonly string[])[] = [
+  "HAND WRIST FINGER THUMB FOREARM ELBOW ARM HUMERUS UPPER EXTREMITY UP_EXM SHOULDER CLAVICLE SCAPULA LEG FOOT TOE ANKLE CALCANEUS KNEE PATELLA TIBIA FIBULA LOWER LEG LOWER EXTREMITY LOW_EXM FEMUR THIGH HIP PELVIS EXTREMITY".split(
+    " ",
+  ),
+  ["CHEST", "THORAX", "LUNG", "RIB"],
+  ["BREAST"],
+];
+
+function bodyPartGroup(bodyPart: string): string {
+  const upper = bodyPart.toUpperCase();
+  const words = upper.split(/[\s_/]+/);
+  const group = groups.find((parts) => parts.includes(upper) || words.some((word) => parts.includes(word)));
+  return group?.[0] ?? upper;
 }
 
 /** One of each kind before a second of any, so that four of many are not all of one kind. */
