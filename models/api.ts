@@ -37,6 +37,32 @@ export type ModelProgress =
   | { readonly type: "progress"; readonly stage: string; readonly fraction: number | null }
   | { readonly type: "done"; readonly pack: PackSummary };
 
+export type EvaluationKind = "look" | "calibrate" | "grounding" | "timing";
+
+/** One run of `meditron eval KIND`. */
+export interface EvaluationInput {
+  readonly kind: EvaluationKind;
+  /** Null: the embedded pack. */
+  readonly pack: string | null;
+  /** Folder with the image sets (docs/evaluation.md). */
+  readonly data: string;
+  /** At most so many cases of a kind; null: all, or what the kind takes by default. */
+  readonly limit: number | null;
+  /** File that keeps finished cases, so that a run that was stopped goes on; null: start anew, keep nothing. */
+  readonly state: string | null;
+  /** "calibrate" writes its result into the pack's pack.json. */
+  readonly write: boolean;
+}
+
+export type EvaluationEvent =
+  | {
+      readonly type: "progress";
+      readonly text: string;
+      readonly fraction: number;
+      readonly remaining_ms: number | null;
+    }
+  | { readonly type: "done"; readonly report: Readonly<Record<string, unknown>> };
+
 /** What the inference process does for the host. */
 export interface InferenceApi {
   configure(input: InferenceSettings, signal: AbortSignal): Promise<void>;
@@ -56,6 +82,13 @@ export interface InferenceApi {
     input: { source: string; targetFolder: string; name: string },
     signal: AbortSignal,
   ): AsyncGenerator<ModelProgress, void, void>;
+  /** The image files that an evaluation needs, absolute; the host reads them through the archive process. */
+  planEvaluation(input: EvaluationInput, signal: AbortSignal): Promise<{ files: string[] }>;
+  /** `images`: one a planned file, in the plan's order. */
+  evaluate(
+    input: { readonly evaluation: EvaluationInput; readonly images: readonly LoadedView[] },
+    signal: AbortSignal,
+  ): AsyncGenerator<EvaluationEvent, void, void>;
 }
 
 export const inferenceKinds: ApiKinds<InferenceApi> = {
@@ -68,4 +101,6 @@ export const inferenceKinds: ApiKinds<InferenceApi> = {
   modelInput: "call",
   checkPack: "stream",
   importModel: "stream",
+  planEvaluation: "call",
+  evaluate: "stream",
 };
