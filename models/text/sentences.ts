@@ -58,7 +58,7 @@ function endsSentence(text: string, { start, stop, end }: Candidate): boolean {
   if (!/^\s/.test(rest)) return false;
   if (/^[ \t]*\n/.test(rest)) return true;
   if (text[stop] !== ".") return true;
-  const next = rest.trimStart().replace(/^["'“‘(\[«]+/u, "");
+  const next = rest.trimStart().replace(/^["'“‘([«]+/u, "");
   if (/^\p{Ll}/u.test(next)) return false;
   const said = text.slice(start, stop);
   // "1. Heart" at the start of a line numbers an item.
