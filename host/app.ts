@@ -38,6 +38,8 @@ export interface AppOptions {
 export interface App {
   readonly router: Router;
   readonly handle: RequestHandler;
+  /** Makes this process the owner of the data folder, if it is not yet. @throws archive-in-use */
+  takeFolder(): Promise<void>;
   /** Ends the child processes and gives the data folder free. */
   stop(): Promise<void>;
 }
@@ -120,6 +122,7 @@ export function createApp(options: AppOptions): App {
   return {
     router,
     handle,
+    takeFolder,
     async stop() {
       await archive.stop();
       await inference.stop();

@@ -47,7 +47,9 @@ export function createChild<Api extends object>(options: ChildOptions<Api>): Chi
       prepared: null,
     };
     function ended(reason: string): void {
-      if (life === started) life = null;
+      // Ended on purpose by `stop`: nothing to tell.
+      if (life !== started) return;
+      life = null;
       options.log.write({ where: options.script.split(/[/\\]/).at(-2) ?? "child", what: `ended: ${reason}` });
     }
     return started;

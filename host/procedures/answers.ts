@@ -52,8 +52,13 @@ async function* ask(
   yield { type: "progress", stage: "load", fraction: null, remaining_ms: null };
   const settings = await context.settings.read();
   const unseenSlices = await countUnseen(context, asked, signal);
-  const question: Question = { ...asked, pack: asked.pack ?? settings.pack, unseenSlices };
-  const views = await loadViews(context, question, signal);
+  const views = await loadViews(context, asked, signal);
+  const question: Question = {
+    ...asked,
+    views: views.map(({ view }) => view),
+    pack: asked.pack ?? settings.pack,
+    unseenSlices,
+  };
   const request: AnswerRequest = { id: randomUUID(), question, views };
   const record = recordOf(request);
   const warn = seenWarning(question);

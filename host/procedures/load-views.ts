@@ -1,7 +1,9 @@
 import type { LoadedView } from "../../models/api.ts";
 import { appError } from "../../core/errors.ts";
 import type { Question } from "../../core/question.ts";
+import type { PixelFrame } from "../../core/frame.ts";
 import type { View } from "../../core/view.ts";
+import { defaultVoi } from "../../core/voi.ts";
 import type { Context } from "../context.ts";
 import { slicesOfSeries } from "./choose-views.ts";
 
@@ -16,7 +18,7 @@ export async function loadView(context: Context, view: View, signal: AbortSignal
     }
     const file = { path: source.file, index: 0, frame: number };
     const frame = await archive.readFileFrame(file, signal);
-    return { view, frame, summary: await archive.summariseFileFrame(file, signal) };
+    return { view: settled(view, frame), frame, summary: await archive.summariseFileFrame(file, signal) };
   }
   const archive = await context.archive.ready(signal);
   const ref = { sopInstanceUid: source.instance, frame: number };
@@ -25,7 +27,23 @@ export async function loadView(context: Context, view: View, signal: AbortSignal
   if (summary.studyInstanceUid !== source.study || summary.seriesInstanceUid !== source.series) {
     throw appError("bad-input", "This image does not belong to that study and series.");
   }
-  return { view, frame: await archive.readFrame(ref, signal), summary };
+  const frame = await archive.readFrame(ref, signal);
+  return { view: settled(view, frame), frame, summary };
+}
+
+/** The view with nothing left open, so that the record of an answer says what was shown. @throws bad-input */
+function settled(view: View, frame: PixelFrame): View {
+  const { crop } = view;
+  if (crop) {
+    const inside = crop.x >= 0 && crop.y >= 0 && crop.width >= 1 && crop.height >= 1;
+    if (!inside || crop.x + crop.width > frame.columns || crop.y + crop.height > frame.rows) {
+      throw appError(
+        "bad-input",
+        `The crop does not lie inside the image (${frame.columns} by ${frame.rows}).`,
+      );
+    }
+  }
+  return { ...view, voi: view.voi ?? defaultVoi(frame) };
 }
 
 /** Frames of the series asked about that no view shows. What a file's series holds, only the caller can know. */

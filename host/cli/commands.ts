@@ -1,0 +1,22 @@
+import type { Command } from "./command.ts";
+import { askCommand } from "./commands/ask.ts";
+import { dicomCheckCommand } from "./commands/dicom-check.ts";
+import { exportCommand } from "./commands/export.ts";
+import { importCommand } from "./commands/import.ts";
+import { listCommand } from "./commands/list.ts";
+import { modelsImportCommand, modelsListCommand, modelsVerifyCommand } from "./commands/models.ts";
+import { sampleCommand } from "./commands/sample.ts";
+import { serveCommand } from "./commands/serve.ts";
+
+export const commands: readonly Command[] = [
+  serveCommand,
+  importCommand,
+  listCommand,
+  askCommand,
+  dicomCheckCommand,
+  modelsListCommand,
+  modelsImportCommand,
+  modelsVerifyCommand,
+  sampleCommand,
+  exportCommand,
+];
