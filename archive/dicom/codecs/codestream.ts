@@ -1,0 +1,43 @@
+import { appError } from "../../../core/errors.ts";
+
+/** What the header promises of a coded frame; the codestream must agree before anything is allocated for it. */
+export interface Expected {
+  readonly rows: number;
+  readonly columns: number;
+  readonly samples: 1 | 3;
+  readonly bitsAllocated: number;
+  /** Upper case, as the header has it. */
+  readonly photometric: string;
+}
+
+/** Samples interleaved by pixel, not yet masked or sign-extended. */
+export interface DecodedSamples {
+  readonly values: Uint8Array | Uint16Array;
+  /** "rgb": colour that the codec or we have converted already. */
+  readonly colour: "as-stored" | "rgb";
+}
+
+export interface StreamSize {
+  readonly rows: number;
+  readonly columns: number;
+  readonly components: number;
+  readonly precision: number;
+}
+
+/** @throws pixel-data-damaged where the codestream has another shape than the header says */
+export function requireShape(stream: StreamSize, expected: Expected): void {
+  if (
+    stream.rows !== expected.rows ||
+    stream.columns !== expected.columns ||
+    stream.components !== expected.samples
+  ) {
+    throw appError("pixel-data-damaged", "The compressed image has another size than its header says.");
+  }
+  if (stream.precision < 1 || stream.precision > Math.max(expected.bitsAllocated, 8)) {
+    throw appError("pixel-data-damaged", "The compressed image has more bits than its header says.");
+  }
+}
+
+export function damaged(cause?: unknown): Error {
+  return appError("pixel-data-damaged", "The compressed image is damaged and cannot be decoded.", cause);
+}
