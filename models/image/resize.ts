@@ -69,7 +69,7 @@ function triangleTaps(from: number, to: number): Taps {
     const low = Math.max(0, Math.trunc(center - reach + 0.5));
     const high = Math.min(from, Math.trunc(center + reach + 0.5));
     first[index] = low;
-    const heights = Array.from({ length: high - low }, (_, k) =>
+    const heights = Array.from({ length: high - low }, (__, k) =>
       Math.max(0, 1 - Math.abs((low + k - center + 0.5) / reach)),
     );
     const total = heights.reduce((sum, height) => sum + height, 0);
