@@ -42,28 +42,8 @@ async function buildNodePart({ entry, file, format = "esm", executable = false }
 }
 
 async function buildRenderer() {
-  const [{ build }, { default: react }] = await Promise.all([import("vite"), import("@vitejs/plugin-react")]);
-  await build({
-    configFile: false,
-    root: path.join(root, "renderer"),
-    logLevel: "warn",
-    plugins: [react()],
-    worker: { format: "es" },
-    // Cornerstone's codecs name Node modules that no browser path reaches.
-    resolve: {
-      alias: { fs: path.join(root, "scripts/empty.mjs"), path: path.join(root, "scripts/empty.mjs") },
-    },
-    build: {
-      outDir: path.join(root, "dist/renderer"),
-      emptyOutDir: true,
-      sourcemap: true,
-      target: "chrome140",
-      // The content security policy refuses inline scripts and data: fonts.
-      assetsInlineLimit: 0,
-      modulePreload: { polyfill: false },
-      chunkSizeWarningLimit: 10_000,
-    },
-  });
+  const { build } = await import("vite");
+  await build({ configFile: path.join(root, "vite.config.ts"), logLevel: "warn" });
 }
 
 const wanted = process.argv.slice(2);

@@ -1,0 +1,106 @@
+import { type FormEvent, useState } from "react";
+import type { Client } from "../../core/client.ts";
+import type { ArchiveStatus, KeyProtection } from "../../core/settings.ts";
+import { Button } from "../ui/Button.tsx";
+import { Choice } from "../ui/Choice.tsx";
+import { ErrorNotice } from "../ui/ErrorNotice.tsx";
+import { Field } from "../ui/Field.tsx";
+import { passphraseProblem } from "./passphrase.ts";
+import { protectionWords } from "./protection-words.ts";
+import { RecoveryKey } from "./RecoveryKey.tsx";
+
+interface FirstStartProps {
+  readonly client: Client;
+  readonly archive: Extract<ArchiveStatus, { state: "new" }>;
+  readonly onDone: () => void;
+}
+
+export function FirstStart({ client, archive, onDone }: FirstStartProps) {
+  const { protections, dataFolder } = archive;
+  const [protection, setProtection] = useState<KeyProtection>(protections[0] ?? "passphrase");
+  const [passphrase, setPassphrase] = useState("");
+  const [repeated, setRepeated] = useState("");
+  const [tried, setTried] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const [recoveryKey, setRecoveryKey] = useState<string | null>(null);
+
+  const problem = protection === "passphrase" ? passphraseProblem(passphrase, repeated) : null;
+
+  async function make(event: FormEvent) {
+    event.preventDefault();
+    setTried(true);
+    if (problem || busy) return;
+    setBusy(true);
+    setError(null);
+    try {
+      const made = await client.call("archive.create", {
+        protection,
+        passphrase: protection === "passphrase" ? passphrase : null,
+      });
+      setRecoveryKey(made.recoveryKey);
+    } catch (thrown) {
+      setError(thrown);
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  if (recoveryKey !== null) return <RecoveryKey recoveryKey={recoveryKey} onDone={onDone} />;
+  return (
+    <main className="gate">
+      <form className="gate-card" onSubmit={(event) => void make(event)}>
+        <div>
+          <p className="gate-product">MEDITRON Imaging Assistant</p>
+          <h1>Make the archive</h1>
+        </div>
+        <p>
+          Studies and answers stay on this machine, encrypted. Choose how the key is kept. Nothing is sent
+          anywhere.
+        </p>
+        <fieldset className="choices">
+          <legend className="visually-hidden">How the key is kept</legend>
+          {protections.map((one, index) => (
+            <Choice
+              key={one}
+              name="protection"
+              title={`${protectionWords[one].title}${index === 0 ? " (suggested)" : ""}`}
+              text={protectionWords[one].text}
+              checked={protection === one}
+              onChoose={() => setProtection(one)}
+            />
+          ))}
+        </fieldset>
+        {protection === "passphrase" && (
+          <div className="gate-pair">
+            <Field
+              label="Passphrase"
+              type="password"
+              autoComplete="new-password"
+              value={passphrase}
+              onChange={(event) => setPassphrase(event.target.value)}
+            />
+            <Field
+              label="Passphrase again"
+              type="password"
+              autoComplete="new-password"
+              value={repeated}
+              error={tried ? problem : null}
+              onChange={(event) => setRepeated(event.target.value)}
+            />
+          </div>
+        )}
+        {error !== null && <ErrorNotice title="The archive was not made" error={error} />}
+        <p className="muted small path">Data folder: {dataFolder}</p>
+        <p className="note small">
+          Research use only. Not a medical device: answers must not be used for diagnosis or treatment.
+        </p>
+        <div className="gate-actions">
+          <Button kind="primary" type="submit" disabled={busy || protections.length === 0}>
+            {busy ? "Making the archive" : "Make the archive"}
+          </Button>
+        </div>
+      </form>
+    </main>
+  );
+}

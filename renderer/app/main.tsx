@@ -1,0 +1,17 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import "../ui/tokens.css";
+import "../ui/ui.css";
+import "./app.css";
+import { App } from "./App.tsx";
+import { ErrorBoundary } from "./ErrorBoundary.tsx";
+import { applyTheme } from "./theme.ts";
+
+applyTheme();
+createRoot(document.querySelector("#root")!).render(
+  <StrictMode>
+    <ErrorBoundary>
+      <App />
+    </ErrorBoundary>
+  </StrictMode>,
+);

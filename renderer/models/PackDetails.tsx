@@ -1,0 +1,135 @@
+import type { Figure, PackSummary } from "../../core/model-pack.ts";
+import { bytesText } from "../settings/bytes-text.ts";
+import { figureValue, intendedText, intervalText } from "./figure-text.ts";
+
+/** The card of a pack: what it is for, how it was measured and what it gets wrong. */
+export function PackDetails({ pack }: { readonly pack: PackSummary }) {
+  const { card } = pack;
+  return (
+    <article className="card pack" aria-label={card.title}>
+      <header>
+        <h2>{card.title}</h2>
+        <p>{card.summary}</p>
+      </header>
+      <p className="note">{card.researchUse}</p>
+      <section>
+        <h3>For</h3>
+        <ul>
+          {pack.intendedFor.map((intended) => (
+            <li key={intended.name}>
+              <strong>{intended.name}</strong>: {intendedText(intended)}
+            </li>
+          ))}
+        </ul>
+        <p className="muted">
+          Outside this it refuses. Where the header does not say, it answers with a warning.
+        </p>
+      </section>
+      <section>
+        <h3>Known failures</h3>
+        {card.knownFailures.length === 0 ? (
+          <p className="muted">The card names none.</p>
+        ) : (
+          <ul>
+            {card.knownFailures.map((failure) => (
+              <li key={failure}>{failure}</li>
+            ))}
+          </ul>
+        )}
+      </section>
+      <section>
+        <h3>Measured</h3>
+        {card.figures.length === 0 ? (
+          <p className="muted">The card holds no figures.</p>
+        ) : (
+          <Figures figures={card.figures} />
+        )}
+      </section>
+      <section>
+        <h3>Training data</h3>
+        <table className="figures">
+          <thead>
+            <tr>
+              <th>Set</th>
+              <th>Part</th>
+              <th className="figures-number">Images</th>
+              <th>Licence and source</th>
+            </tr>
+          </thead>
+          <tbody>
+            {card.trainingData.map((data) => (
+              <tr key={`${data.name} ${data.part}`}>
+                <td>{data.name}</td>
+                <td>{data.part}</td>
+                <td className="figures-number number">{data.images}</td>
+                <td>
+                  {data.licence}
+                  <span className="muted small figures-source">{data.attribution}</span>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        <p className="muted">{card.split}</p>
+      </section>
+      <section>
+        <h3>Pack</h3>
+        <dl className="facts">
+          <dt>Name</dt>
+          <dd>
+            {pack.name} {pack.version}
+          </dd>
+          <dt>Architecture</dt>
+          <dd>{pack.architecture}</dd>
+          <dt>Licence</dt>
+          <dd>{pack.licence}</dd>
+          <dt>Size</dt>
+          <dd className="number">{bytesText(pack.bytes)}</dd>
+          <dt>Context</dt>
+          <dd className="number">
+            {pack.contextLength} tokens, up to {pack.maxViews} {pack.maxViews === 1 ? "image" : "images"} a
+            question
+          </dd>
+          <dt>Digest</dt>
+          <dd className="pack-digest">{pack.digest}</dd>
+        </dl>
+      </section>
+    </article>
+  );
+}
+
+function Figures({ figures }: { readonly figures: readonly Figure[] }) {
+  return (
+    <table className="figures">
+      <thead>
+        <tr>
+          <th>Figure</th>
+          <th className="figures-number">Value</th>
+          <th>95 % interval</th>
+          <th className="figures-number">Cases</th>
+          <th>Data</th>
+        </tr>
+      </thead>
+      <tbody>
+        {figures.map((figure) => (
+          <tr key={`${figure.name} ${figure.data}`}>
+            <td>
+              {figure.name}
+              <details>
+                <summary className="muted small">How to repeat it</summary>
+                <code>{figure.command}</code>
+                <span className="muted small"> {figure.date}</span>
+              </details>
+            </td>
+            <td className="figures-number number">
+              {figureValue(figure.value)} {figure.unit}
+            </td>
+            <td className="number">{intervalText(figure)}</td>
+            <td className="figures-number number">{figure.cases}</td>
+            <td>{figure.data}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,17 @@
+import { dateText } from "../ask/words.ts";
+import type { Study } from "../../core/study.ts";
+
+/** DICOM TM as hours and minutes. */
+export function timeText(time: string): string {
+  return /^\d{4}/.test(time) ? `${time.slice(0, 2)}:${time.slice(2, 4)}` : "";
+}
+
+/** "F, born 1958-03-02"; parts that the header does not have are left out. */
+export function personText(study: Pick<Study, "patientSex" | "patientBirthDate">): string {
+  const born = study.patientBirthDate ? `born ${dateText(study.patientBirthDate)}` : "";
+  return [study.patientSex, born].filter((part) => part !== "").join(", ");
+}
+
+export function countText(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

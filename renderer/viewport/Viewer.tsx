@@ -1,0 +1,125 @@
+import { useCallback, useEffect, useMemo, useState } from "react";
+import type { Client } from "../../core/client.ts";
+import type { FrameSummary } from "../../core/frame.ts";
+import type { Series, Study } from "../../core/study.ts";
+import { AskPanel, type AskTarget } from "../ask/AskPanel.tsx";
+import { SplitHandle } from "../ui/SplitHandle.tsx";
+import { captureView } from "./capture-view.ts";
+import { HeaderDialog } from "./HeaderDialog.tsx";
+import { handleViewerKey } from "./keys.ts";
+import { SeriesStrip } from "./SeriesStrip.tsx";
+import { SliceSlider } from "./SliceSlider.tsx";
+import { Stage } from "./Stage.tsx";
+import { techniqueText } from "./technique.ts";
+import { Toolbar } from "./Toolbar.tsx";
+import { useViewport, type ViewportStore } from "./viewport-store.ts";
+import "./viewport.css";
+
+interface ViewerProps {
+  readonly client: Client;
+  readonly study: Study;
+  readonly store: ViewportStore;
+  readonly groundBudgetSeconds: number;
+  /** False while another screen is in front: keys belong to that one then. */
+  readonly active: boolean;
+}
+
+const widthKey = "meditron-assistant-width";
+
+export function Viewer({ client, study, store, groundBudgetSeconds, active }: ViewerProps) {
+  const { seriesOfStudy, series, image } = useViewport(store);
+  const [headerOpen, setHeaderOpen] = useState(false);
+  const [width, setWidth] = useState(() => Number(localStorage.getItem(widthKey)) || 380);
+  const technique = useTechnique(client, store);
+  const target = useAskTarget(store);
+  const instance = image.status === "empty" ? series?.instances[0]?.sopInstanceUid : image.ref.sopInstanceUid;
+
+  useEffect(() => {
+    if (!active) return;
+    const onKey = (event: KeyboardEvent) => {
+      if (handleViewerKey(event, store)) event.preventDefault();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [active, store]);
+
+  function resize(next: number) {
+    setWidth(next);
+    localStorage.setItem(widthKey, String(next));
+  }
+
+  return (
+    <main className="viewer">
+      <SeriesStrip
+        client={client}
+        seriesOfStudy={seriesOfStudy}
+        shown={series}
+        onOpen={(chosen) => store.openSeries(chosen)}
+      />
+      <div className="viewer-main">
+        <Toolbar store={store} onHeader={() => setHeaderOpen(true)} />
+        <div className="viewer-image">
+          <Stage store={store} technique={technique} />
+          <SliceSlider store={store} />
+        </div>
+      </div>
+      <SplitHandle label="Width of the assistant" width={width} min={300} max={640} onResize={resize} />
+      <aside className="viewer-side" style={{ width: `${width}px` }}>
+        <AskPanel
+          client={client}
+          studyInstanceUid={study.studyInstanceUid}
+          target={target}
+          groundBudgetSeconds={groundBudgetSeconds}
+        />
+      </aside>
+      {headerOpen && instance && (
+        <HeaderDialog client={client} sopInstanceUid={instance} onClose={() => setHeaderOpen(false)} />
+      )}
+    </main>
+  );
+}
+
+/** What the assistant sees of the viewport. */
+function useAskTarget(store: ViewportStore): AskTarget {
+  const { image, frames } = useViewport(store);
+  const subject = image.status === "ready" ? image.summary : null;
+  const showOverlay = useCallback<AskTarget["showOverlay"]>(
+    (overlay) => {
+      store.setOverlay(overlay);
+      if (!overlay) return;
+      const { seriesInstanceUid: series, sopInstanceUid, frame } = overlay;
+      store.showFrame({ series, instance: sopInstanceUid, frame });
+    },
+    [store],
+  );
+  return useMemo(
+    () => ({
+      subject,
+      imageCount: frames.length,
+      captureView: () => captureView(store.getState()),
+      showOverlay,
+      showSubject: ({ seriesInstanceUid: series, sopInstanceUid, frame }: FrameSummary) => {
+        store.showFrame({ series, instance: sopInstanceUid, frame });
+      },
+    }),
+    [store, subject, frames, showOverlay],
+  );
+}
+
+/** Read once a series: the header of a slice is not read again for every step through a stack. */
+function useTechnique(client: Client, store: ViewportStore): string {
+  const { series } = useViewport(store);
+  const [read, setRead] = useState<{ readonly series: Series; readonly text: string } | null>(null);
+  useEffect(() => {
+    const first = series?.instances.find(({ hasPixels }) => hasPixels);
+    if (!series || !first) return;
+    const controller = new AbortController();
+    client
+      .call("frames.header", { sopInstanceUid: first.sopInstanceUid }, controller.signal)
+      .then((elements) => setRead({ series, text: techniqueText(elements) }))
+      // A line of the corner text: what is wrong with the file is said where the image stands.
+      .catch(() => undefined);
+    return () => controller.abort();
+  }, [client, series]);
+  return read !== null && read.series === series ? read.text : "";
+}
