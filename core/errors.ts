@@ -33,6 +33,7 @@ export const errorTable = {
   "transfer-syntax-not-supported": { status: 415, exit: 4 },
   "photometric-not-supported": { status: 415, exit: 4 },
   "architecture-not-supported": { status: 415, exit: 4 },
+  "archive-too-new": { status: 415, exit: 4 },
   "provider-not-available": { status: 415, exit: 4 },
   "key-store-not-available": { status: 415, exit: 4 },
 

@@ -1,0 +1,96 @@
+import { createHash, type Hash } from "node:crypto";
+import { appError, throwIfAborted } from "../../core/errors.ts";
+import type { InstanceUid, SeriesUid, StudyUid } from "../../core/study.ts";
+import type { ByteSource } from "../byte-source.ts";
+import type { InstanceHeader } from "../instance-header.ts";
+import type { ArchiveStore } from "../store/archive-store.ts";
+import type { NewInstance } from "../store/changes.ts";
+import { largestBatch } from "../store/repair.ts";
+
+export type Added = "staged" | "duplicate" | "conflict";
+
+/**
+ * Instances on their way into the archive: staged one by one, made durable together (the sync of many files costs
+ * little more than that of one), and only then named by rows.
+ */
+export interface Batch {
+  /** @throws dicom-damaged where the header contradicts the archive, and what reading and storing throw */
+  add(header: InstanceHeader, source: ByteSource, signal: AbortSignal): Promise<Added>;
+  readonly isFull: boolean;
+  /** The instances that are in the archive now, and the duplicates that another import brought meanwhile. */
+  commit(): Promise<{ added: readonly NewInstance[]; duplicates: number }>;
+  /** Gives up what is not committed. */
+  discard(): Promise<void>;
+}
+
+const largestBytes = 256 * 1024 ** 2;
+const chunkBytes = 1024 ** 2;
+
+export function createBatch({ catalog, changes, objects }: ArchiveStore): Batch {
+  let staged: NewInstance[] = [];
+  const find = (uid: InstanceUid) =>
+    staged.find((instance) => instance.header.sopInstanceUid === uid) ?? catalog.findInstance(uid);
+
+  /** The study that a series belongs to already. */
+  function studyOf(series: SeriesUid): StudyUid | null {
+    const pending = staged.find((instance) => instance.header.seriesInstanceUid === series);
+    return pending?.header.studyInstanceUid ?? catalog.findSeries(series)?.studyInstanceUid ?? null;
+  }
+
+  async function add(header: InstanceHeader, source: ByteSource, signal: AbortSignal): Promise<Added> {
+    const known = find(header.sopInstanceUid);
+    if (known) return (await digest(source, signal)) === known.sha256 ? "duplicate" : "conflict";
+    const study = studyOf(header.seriesInstanceUid);
+    if (study !== null && study !== header.studyInstanceUid) {
+      throw appError("dicom-damaged", "This file's series belongs to another study in the archive.");
+    }
+    const hash = createHash("sha256");
+    const object = await objects.stage(source.size, octetsOf(source, hash, signal));
+    staged.push({ header, object, bytes: source.size, sha256: hash.digest("hex") });
+    return "staged";
+  }
+
+  async function commit() {
+    const ready = staged;
+    if (ready.length === 0) return { added: [], duplicates: 0 };
+    await objects.publish(ready.map(({ object }) => object));
+    // Another import may have brought the same image since it was staged.
+    const added = ready.filter(({ header }) => !catalog.findInstance(header.sopInstanceUid));
+    const superfluous = ready.filter((instance) => !added.includes(instance));
+    if (added.length > 0) changes.addInstances(added);
+    staged = [];
+    await objects.remove(superfluous.map(({ object }) => object));
+    return { added, duplicates: superfluous.length };
+  }
+
+  return {
+    add,
+    get isFull() {
+      const bytes = staged.reduce((sum, instance) => sum + instance.bytes, 0);
+      return staged.length >= largestBatch / 2 || bytes >= largestBytes;
+    },
+    commit,
+    async discard() {
+      const given = staged.splice(0).map(({ object }) => object);
+      await objects.discard(given);
+      await objects.remove(given);
+    },
+  };
+}
+
+async function* octetsOf(source: ByteSource, hash: Hash, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < source.size;) {
+    throwIfAborted(signal);
+    const chunk = await source.read(at, Math.min(chunkBytes, source.size - at));
+    if (chunk.length === 0) throw appError("bad-input", "The file became shorter while it was read.");
+    hash.update(chunk);
+    yield chunk;
+    at += chunk.length;
+  }
+}
+
+async function digest(source: ByteSource, signal: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const _ of octetsOf(source, hash, signal));
+  return hash.digest("hex");
+}

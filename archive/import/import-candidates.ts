@@ -1,0 +1,171 @@
+import type { ImportEvent } from "../../core/archive-events.ts";
+import { AppError, type ErrorRecord, errorRecord, throwIfAborted } from "../../core/errors.ts";
+import type { StudyUid } from "../../core/study.ts";
+import type { ByteSource } from "../byte-source.ts";
+import type { InstanceHeader } from "../instance-header.ts";
+import type { ArchiveStore } from "../store/archive-store.ts";
+import { type Batch, createBatch } from "./batch.ts";
+import type { Candidate, OpenCandidate } from "./candidate.ts";
+import { isZip, readZip } from "./read-zip.ts";
+
+export interface ImportOptions {
+  readonly store: ArchiveStore;
+  readonly candidates: AsyncGenerator<Candidate, void, void>;
+  /** @throws not-dicom, dicom-damaged */
+  readonly readHeader: (source: ByteSource, signal: AbortSignal) => Promise<InstanceHeader>;
+  readonly signal: AbortSignal;
+}
+
+/** A ZIP in a ZIP in a ZIP is read; one more is not. */
+const deepestZip = 3;
+const progressEveryMs = 100;
+/** So that an import of few slow files still shows up in the worklist. */
+const commitEveryMs = 2000;
+
+/** Failures of the archive itself, after which going on would fail for each file. */
+const endsImport = new Set(["disk-full", "read-only", "archive-damaged", "archive-locked", "cancelled"]);
+
+interface Tally {
+  found: number;
+  counted: boolean;
+  done: number;
+  imported: number;
+  duplicates: number;
+  conflicts: number;
+  ignored: number;
+  failed: number;
+  readonly studies: Set<StudyUid>;
+}
+
+/**
+ * Brings candidates into the archive. What was reported as imported is durable; a cancelled or failed import leaves
+ * nothing half-written, and importing again goes on where it stopped, because what is there counts as duplicate.
+ */
+export async function* importCandidates(options: ImportOptions): AsyncGenerator<ImportEvent, void, void> {
+  const { store, candidates, signal } = options;
+  const batch = createBatch(store);
+  const tally: Tally = {
+    found: 0,
+    counted: false,
+    done: 0,
+    imported: 0,
+    duplicates: 0,
+    conflicts: 0,
+    ignored: 0,
+    failed: 0,
+    studies: new Set(),
+  };
+  const queue = countAhead(candidates, tally);
+  let [shownAt, committedAt] = [Date.now(), Date.now()];
+  try {
+    yield progress(tally);
+    for await (const candidate of queue) {
+      throwIfAborted(signal);
+      for await (const failure of importOne(candidate, { options, batch, tally, depth: 0 })) {
+        if (failure) yield failure;
+        if (batch.isFull || Date.now() - committedAt > commitEveryMs) {
+          await commit(batch, tally);
+          committedAt = Date.now();
+        }
+        if (Date.now() - shownAt > progressEveryMs) {
+          yield progress(tally);
+          shownAt = Date.now();
+        }
+      }
+    }
+    await commit(batch, tally);
+    yield progress(tally);
+    const { imported, duplicates, conflicts, ignored, failed, studies } = tally;
+    yield { type: "done", imported, duplicates, conflicts, ignored, failed, studies: [...studies] };
+  } finally {
+    await queue.return();
+    await batch.discard();
+  }
+}
+
+type Step = Extract<ImportEvent, { type: "failed" }> | null;
+
+/** A step for the candidate and for each file in it; null is one without failure. */
+async function* importOne(
+  candidate: Candidate,
+  run: { options: ImportOptions; batch: Batch; tally: Tally; depth: number },
+): AsyncGenerator<Step, void, void> {
+  const { options, batch, tally, depth } = run;
+  const { store, readHeader, signal } = options;
+  let open: OpenCandidate | null = null;
+  try {
+    open = await candidate.open();
+    const { source } = open;
+    if (depth < deepestZip && (await isZip(source))) {
+      for await (const inside of readZip(source, store.spools, signal)) {
+        tally.found += 1;
+        yield* importOne(inside, { ...run, depth: depth + 1 });
+      }
+    } else {
+      const header = await readHeader(source, signal);
+      const outcome = await batch.add(header, source, signal);
+      if (outcome === "duplicate") tally.duplicates += 1;
+      if (outcome === "conflict") tally.conflicts += 1;
+      tally.studies.add(header.studyInstanceUid);
+    }
+    tally.done += 1;
+    yield null;
+  } catch (thrown) {
+    if (signal.aborted || (thrown instanceof AppError && endsImport.has(thrown.code))) throw thrown;
+    tally.done += 1;
+    if (thrown instanceof AppError && thrown.code === "not-dicom") {
+      tally.ignored += 1;
+      yield null;
+    } else {
+      tally.failed += 1;
+      const error: ErrorRecord = errorRecord(thrown);
+      yield { type: "failed", name: candidate.name, error };
+    }
+  } finally {
+    await open?.close();
+  }
+}
+
+async function commit(batch: Batch, tally: Tally): Promise<void> {
+  const { added, duplicates } = await batch.commit();
+  tally.imported += added.length;
+  tally.duplicates += duplicates;
+}
+
+function progress({ found, counted, done }: Tally): ImportEvent {
+  return { type: "progress", found, counted, done };
+}
+
+/** Walks ahead of the import, so that the progress has an end to show. */
+async function* countAhead(
+  candidates: AsyncGenerator<Candidate, void, void>,
+  tally: Tally,
+): AsyncGenerator<Candidate, void, void> {
+  const waiting: Candidate[] = [];
+  let failure: { thrown: unknown } | null = null;
+  let wake = () => {};
+  const walk = (async () => {
+    try {
+      for await (const candidate of candidates) {
+        waiting.push(candidate);
+        tally.found += 1;
+        wake();
+      }
+    } catch (thrown) {
+      failure = { thrown };
+    }
+    tally.counted = true;
+    wake();
+  })();
+  try {
+    for (;;) {
+      while (waiting.length > 0) yield waiting.shift()!;
+      if (failure) throw (failure as { thrown: unknown }).thrown;
+      if (tally.counted) return;
+      await new Promise<void>((resolve) => (wake = resolve));
+    }
+  } finally {
+    await candidates.return();
+    await walk;
+  }
+}

@@ -1,0 +1,40 @@
+import type { HeaderFacts } from "../../core/frame.ts";
+import type { InstanceUid, SeriesUid, Study, StudyUid } from "../../core/study.ts";
+import type { ObjectId } from "./objects.ts";
+
+/** The bodies of the sealed rows, as JSON. A member that is added must be optional here or come by a migration. */
+
+export type StudyRow = Study & {
+  /** Of all objects, before encryption. */
+  readonly bytes: number;
+};
+
+export interface SeriesRow {
+  readonly seriesInstanceUid: SeriesUid;
+  readonly studyInstanceUid: StudyUid;
+  readonly modality: string;
+  readonly seriesNumber: number | null;
+  readonly seriesDescription: string;
+  readonly bodyPartExamined: string;
+}
+
+export interface InstanceRow {
+  readonly sopInstanceUid: InstanceUid;
+  readonly seriesInstanceUid: SeriesUid;
+  readonly studyInstanceUid: StudyUid;
+  readonly sopClassUid: string;
+  readonly transferSyntaxUid: string;
+  readonly instanceNumber: number | null;
+  readonly numberOfFrames: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly hasPixels: boolean;
+  readonly position: readonly [number, number, number] | null;
+  readonly orientation: readonly [number, number, number, number, number, number] | null;
+  readonly laterality: string;
+  readonly facts: HeaderFacts;
+  readonly object: ObjectId;
+  readonly bytes: number;
+  /** SHA-256 of the file as it was imported, as hex. */
+  readonly sha256: string;
+}

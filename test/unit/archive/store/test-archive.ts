@@ -1,0 +1,86 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { InstanceUid, SeriesUid, StudyUid } from "../../../../core/study.ts";
+import type { InstanceHeader } from "../../../../archive/instance-header.ts";
+import type { ArchiveStore } from "../../../../archive/store/archive-store.ts";
+
+export const dataKey = Buffer.alloc(32, 7);
+export const patientName = "Szymański^Łucja";
+
+export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
+  const folder = await mkdtemp(path.join(tmpdir(), "archive-"));
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+export function testHeader(numbers: { study: number; series: number; instance: number }): InstanceHeader {
+  const { study, series, instance } = numbers;
+  return {
+    studyInstanceUid: `1.2.${study}` as StudyUid,
+    seriesInstanceUid: `1.2.${study}.${series}` as SeriesUid,
+    sopInstanceUid: `1.2.${study}.${series}.${instance}` as InstanceUid,
+    sopClassUid: "1.2.840.10008.5.1.4.1.1.2",
+    transferSyntaxUid: "1.2.840.10008.1.2.1",
+    patientName,
+    patientId: "ID-4711",
+    patientBirthDate: "19500102",
+    patientSex: "F",
+    studyDate: `2024010${study}`,
+    studyTime: "101500",
+    studyDescription: "CT Thorax",
+    accessionNumber: "ACC-0815",
+    modality: "CT",
+    seriesNumber: series,
+    seriesDescription: "Lung",
+    bodyPartExamined: "CHEST",
+    laterality: "",
+    instanceNumber: instance,
+    numberOfFrames: 1,
+    rows: 8,
+    columns: 8,
+    hasPixels: true,
+    position: [0, 0, 5 * (100 - instance)],
+    orientation: [1, 0, 0, 0, 1, 0],
+    phantom: false,
+    facts: { modality: "CT", bodyPart: "CHEST", view: null },
+  };
+}
+
+/** Imports one object as the import does: staged, published, then named by a row. */
+export async function addObject(
+  store: ArchiveStore,
+  header: InstanceHeader,
+  content: Buffer,
+): Promise<string> {
+  const object = await store.objects.stage(content.length, chunks(content));
+  await store.objects.publish([object]);
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  store.changes.addInstances([{ header, object, bytes: content.length, sha256 }]);
+  return object;
+}
+
+export async function* chunks(content: Buffer, size = 300_000): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < content.length; at += size) yield content.subarray(at, at + size);
+}
+
+export function noise(size: number): Buffer {
+  return randomBytes(size);
+}
+
+export async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+}
+
+/** Where the text stands in the open below a folder, in UTF-8, Latin-1 or UTF-16 of either byte order. */
+export async function filesWithText(folder: string, text: string): Promise<string[]> {
+  const utf16 = Buffer.from(text, "utf16le");
+  const forms = [Buffer.from(text, "utf8"), Buffer.from(text, "latin1"), utf16, Buffer.from(utf16).swap16()];
+  const found: string[] = [];
+  for (const file of await filesBelow(folder)) {
+    const octets = await readFile(file);
+    if (forms.some((form) => octets.includes(form))) found.push(file);
+  }
+  return found;
+}
