@@ -1,0 +1,256 @@
+import { groupedBy } from "./grouped-by.ts";
+import { readFile, rename, writeFile } from "node:fs/promises";
+import path from "node:path";
+import * as v from "valibot";
+import type { EvaluationEvent } from "../api.ts";
+import { type Calibration, calibrationSchema } from "../evidence/calibration.ts";
+import { searchName } from "../evidence/map.ts";
+import { planStand, standsOf } from "../evidence/stand.ts";
+import { standsAlone } from "../evidence/stands-alone.ts";
+import { splitSentences } from "../text/sentences.ts";
+import type { CaseStore } from "./case-store.ts";
+import { claimOf } from "./claims.ts";
+import type { DataImage } from "./data-sets.ts";
+import type { EvalModel } from "./eval-model.ts";
+import { type ForcedAnswer, groundForced, groundingRequest } from "./forced-answer.ts";
+import type { ImageShelf } from "./image-shelf.ts";
+import { pace } from "./pace.ts";
+import { type Pair, shuffled, truePairs, wrongPairs } from "./pairs.ts";
+import { fitLogistic, fitTemperature, groupBootstrap, percentile, share } from "./statistics.ts";
+import { wrongImage } from "./wrong-images.ts";
+
+/**
+ * The `calibration` block of a pack (docs/grounding.md, GRD-10, GRD-15), from the tune part: neither trained on nor
+ * reported on.
+ */
+export const nullPairs = 200;
+const reliancePairs = 120;
+const polarImages = 160;
+/** So much of the wrong pairs may pass the threshold on reliance. */
+const wrongAllowed = 0.05;
+
+interface CalibrationPlan {
+  readonly reliance: readonly Pair[];
+  readonly region: readonly Pair[];
+  readonly polar: readonly { readonly image: DataImage; readonly finding: string; readonly truth: boolean }[];
+}
+
+export function planCalibration(images: readonly DataImage[], limit: number | null): CalibrationPlan {
+  const pairs = Math.min(limit ?? nullPairs, nullPairs);
+  const half = Math.round(Math.min(limit ?? reliancePairs, reliancePairs) / 2);
+  const tune = images.filter((image) => image.part === "tune");
+  const polar = tune.flatMap((image) =>
+    Object.entries(image.findings).flatMap(([finding, truth]) =>
+      claimOf(finding) === null ? [] : [{ image, finding, truth }],
+    ),
+  );
+  const count = Math.min(limit ?? polarImages, polarImages);
+  return {
+    reliance: [
+      ...balanced(shuffled(truePairs(images, "tune"), 5), half),
+      ...wrongPairs(images, "tune", half),
+    ],
+    region: wrongPairs(images, "tune", pairs),
+    polar: [true, false].flatMap((truth) =>
+      shuffled(
+        polar.filter((one) => one.truth === truth),
+        7,
+      ).slice(0, Math.round(count / 2)),
+    ),
+  };
+}
+
+export function calibrationFiles(plan: CalibrationPlan): string[] {
+  const pairs = [...plan.reliance, ...plan.region].flatMap(({ source, shown }) => [source.path, shown.path]);
+  return [...new Set([...pairs, ...plan.polar.map(({ image }) => image.path)])];
+}
+
+interface CalibrateInput {
+  readonly model: EvalModel;
+  readonly shelf: ImageShelf;
+  readonly plan: CalibrationPlan;
+  readonly store: CaseStore;
+  readonly write: boolean;
+}
+
+export async function* calibrate(
+  input: CalibrateInput,
+  signal: AbortSignal,
+): AsyncGenerator<EvaluationEvent, void, void> {
+  const { plan, store, model } = input;
+  const progress = pace(plan.reliance.length + plan.region.length + plan.polar.length);
+
+  const reliance: { kind: Pair["kind"]; nats: number[] }[] = [];
+  for (const pair of plan.reliance) {
+    const nats = await kept(store, `reliance/${pair.key}`, () => measureRelianceOf(input, pair, signal));
+    reliance.push({ kind: pair.kind, nats });
+    yield progress.step(`reliance ${pair.key}`);
+  }
+  const polar: { x: number; truth: boolean }[] = [];
+  for (const one of plan.polar) {
+    const key = `polar/${one.image.set}/${one.image.file}/${one.finding}`;
+    polar.push({ x: await kept(store, key, () => measurePolar(input, one, signal)), truth: one.truth });
+    yield progress.step(key);
+  }
+  const effects: { kind: Pair["kind"]; group: string; effect: number }[] = [];
+  for (const pair of plan.region) {
+    const effect = await kept(store, `null/${pair.key}`, () => measureNull(input, pair, signal));
+    effects.push({ kind: pair.kind, group: pair.shown.group, effect });
+    yield progress.step(`null ${pair.key}`);
+  }
+
+  const calibration = v.parse(calibrationSchema, {
+    version: 1,
+    search: searchName,
+    reliance: relianceBlock(reliance),
+    region: regionBlock(effects),
+    probability: { temperature: fitTemperature(polar), pairs: polar.length },
+    data: "tune part of FracAtlas, BUSI and NIH ChestX-ray14 (models/training/data.py)",
+    command: `meditron eval calibrate --data DATA --pack ${model.pack.name}`,
+    date: new Date().toISOString().slice(0, 10),
+  } satisfies Calibration);
+  if (input.write) await writeCalibration(model.folder, calibration);
+  yield { type: "done", report: { calibration, written: input.write, detail: detail(reliance, effects) } };
+}
+
+function relianceBlock(
+  measured: readonly { kind: Pair["kind"]; nats: readonly number[] }[],
+): Calibration["reliance"] {
+  const cases = measured.flatMap(({ kind, nats }) => nats.map((x) => ({ x, truth: kind === "true" })));
+  const fit = fitLogistic(cases);
+  // A pack whose reliance does not tell true from wrong images must not pass anything.
+  const { slope, offset } = fit.slope > 0 ? fit : { slope: 0, offset: -5 };
+  const wrong = cases.filter((one) => !one.truth).map(({ x }) => 1 / (1 + Math.exp(-(slope * x + offset))));
+  const threshold = Math.max(0.5, percentile(wrong, 1 - wrongAllowed));
+  return {
+    slope,
+    offset,
+    threshold: Math.min(1, Number.isFinite(threshold) ? threshold : 1),
+    true_pairs: measured.filter(({ kind }) => kind === "true").length,
+    wrong_pairs: measured.filter(({ kind }) => kind !== "true").length,
+  };
+}
+
+function regionBlock(
+  effects: readonly { kind: Pair["kind"]; group: string; effect: number }[],
+): Calibration["region"] {
+  const { value, interval } = groupBootstrap(effects, (some) =>
+    percentile(
+      some.map(({ effect }) => effect),
+      0.95,
+    ),
+  );
+  const count = (kind: Pair["kind"]) => effects.filter((one) => one.kind === kind).length;
+  return {
+    // Where nothing in the null ever had an effect, a region still needs one.
+    threshold: Math.max(value, 0.02),
+    interval,
+    pairs: effects.length,
+    kinds: { other_patient: count("other_patient"), blank: count("blank"), noise: count("noise") },
+  };
+}
+
+function detail(
+  reliance: readonly { kind: Pair["kind"]; nats: readonly number[] }[],
+  effects: readonly { kind: Pair["kind"]; effect: number }[],
+) {
+  const summary = (values: readonly number[]) => ({
+    cases: values.length,
+    p5: percentile(values, 0.05),
+    median: percentile(values, 0.5),
+    p95: percentile(values, 0.95),
+  });
+  const kinds = ["true", "other_patient", "blank", "noise"] as const;
+  return {
+    reliance_nats: Object.fromEntries(
+      kinds.map((kind) => [
+        kind,
+        summary(reliance.filter((one) => one.kind === kind).flatMap(({ nats }) => nats)),
+      ]),
+    ),
+    null_effect_nats: Object.fromEntries(
+      kinds
+        .slice(1)
+        .map((kind) => [
+          kind,
+          summary(effects.filter((one) => one.kind === kind).map(({ effect }) => effect)),
+        ]),
+    ),
+    null_without_region: share(effects, ({ effect }) => effect === 0),
+  };
+}
+
+/** Reliance of each sentence, in the form that support uses. */
+async function measureRelianceOf(input: CalibrateInput, pair: Pair, signal: AbortSignal): Promise<number[]> {
+  const answer = forced(input, pair);
+  const options = { calibration: null, budgetSeconds: 0 };
+  const { evidence } = await groundForced(groundingRequest(input.model, answer, options), signal);
+  return splitSentences(answer.text).map(({ text }, index) => {
+    const { nats, alone_nats } = evidence[index]!.reliance!;
+    return standsAlone(text) ? alone_nats : nats;
+  });
+}
+
+/** The largest E of the answer's sentences; 0 where the search found nothing to test. */
+async function measureNull(input: CalibrateInput, pair: Pair, signal: AbortSignal): Promise<number> {
+  const options = { calibration: null, budgetSeconds: null };
+  const { evidence } = await groundForced(
+    groundingRequest(input.model, forced(input, pair), options),
+    signal,
+  );
+  return Math.max(0, ...evidence.map(({ region_effect }) => region_effect ?? 0));
+}
+
+async function measurePolar(
+  { model, shelf }: CalibrateInput,
+  { image, finding }: CalibrationPlan["polar"][number],
+  signal: AbortSignal,
+): Promise<number> {
+  const question = { question: claimOf(finding)!.question, choices: null, facts: image.facts };
+  const bound = model.bind(question);
+  const plan = planStand({ ...question, answer: { text: "Yes.", sentences: splitSentences("Yes.") } });
+  const embeddings = await bound.encode([shelf.view(image).input], signal);
+  const [scores] = await bound.score(
+    { alternatives: [embeddings], continuations: plan.continuations },
+    signal,
+  );
+  return standsOf(plan, scores!)[0]!.alone;
+}
+
+function forced({ shelf }: CalibrateInput, pair: Pair): ForcedAnswer {
+  const claim = claimOf(pair.finding)!;
+  const view = shelf.view(pair.shown);
+  const nothing = pair.kind === "blank" || pair.kind === "noise";
+  return {
+    question: { question: claim.question, choices: null, facts: pair.source.facts },
+    text: claim.present,
+    view: nothing ? wrongImage(view, pair.kind as "blank" | "noise", pair.seed) : view,
+    seed: pair.seed,
+  };
+}
+
+/** As many of each finding as there are, in turn, so that the commonest does not decide alone. */
+function balanced(pairs: readonly Pair[], count: number): Pair[] {
+  const lists = [...groupedBy(pairs, ({ finding }) => finding).values()];
+  const chosen: Pair[] = [];
+  for (let round = 0; chosen.length < count && lists.some((list) => round < list.length); round++) {
+    for (const list of lists) if (round < list.length && chosen.length < count) chosen.push(list[round]!);
+  }
+  return chosen;
+}
+
+async function kept<Value>(store: CaseStore, key: string, measure: () => Promise<Value>): Promise<Value> {
+  const known = store.get(key);
+  if (known !== undefined) return known as Value;
+  const value = await measure();
+  await store.put(key, value);
+  return value;
+}
+
+async function writeCalibration(folder: string, calibration: Calibration): Promise<void> {
+  const file = path.join(folder, "pack.json");
+  const pack = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
+  const next = `${JSON.stringify({ ...pack, calibration }, null, 2)}\n`;
+  await writeFile(`${file}.part`, next);
+  await rename(`${file}.part`, file);
+}

@@ -1,0 +1,110 @@
+import { groupedBy } from "./grouped-by.ts";
+import { seededRandom } from "../evidence/noise.ts";
+
+/** A measured share or difference with its 95 % interval. */
+export interface Estimate {
+  readonly value: number;
+  readonly interval: [low: number, high: number];
+}
+
+/** Of values in any order; linear between neighbours. `rank` in 0..1. */
+export function percentile(values: readonly number[], rank: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  if (sorted.length === 0) return Number.NaN;
+  const at = rank * (sorted.length - 1);
+  const low = Math.floor(at);
+  const high = Math.min(sorted.length - 1, low + 1);
+  return sorted[low]! + (sorted[high]! - sorted[low]!) * (at - low);
+}
+
+export const bootstrapRounds = 2000;
+const bootstrapSeed = 20261122;
+
+/**
+ * 95 % interval of a figure by drawing groups (patients, or what stands for them) with replacement. `figure` gets
+ * the cases of one draw; a draw for which it is not a number is drawn again.
+ */
+export function groupBootstrap<Case extends { readonly group: string }>(
+  cases: readonly Case[],
+  figure: (cases: readonly Case[]) => number,
+): Estimate {
+  const groups = [...groupedBy(cases, (one) => one.group).values()];
+  const random = seededRandom(bootstrapSeed);
+  const draws: number[] = [];
+  for (let tries = 0; draws.length < bootstrapRounds && tries < 4 * bootstrapRounds; tries++) {
+    const drawn = groups.flatMap(() => groups[Math.floor(random() * groups.length)]!);
+    const value = figure(drawn);
+    if (Number.isFinite(value)) draws.push(value);
+  }
+  return { value: figure(cases), interval: [percentile(draws, 0.025), percentile(draws, 0.975)] };
+}
+
+/** Mean of the shares right among the true and among the false cases; not a number where one kind is missing. */
+export function balancedAccuracy(
+  cases: readonly { readonly truth: boolean; readonly answer: boolean }[],
+): number {
+  const right = (truth: boolean) => {
+    const kind = cases.filter((one) => one.truth === truth);
+    return kind.filter((one) => one.answer === truth).length / kind.length;
+  };
+  return (right(true) + right(false)) / 2;
+}
+
+/** Share of the cases for which `test` holds. */
+export function share<Case>(cases: readonly Case[], test: (one: Case) => boolean): number {
+  return cases.filter(test).length / cases.length;
+}
+
+export interface LogisticFit {
+  readonly slope: number;
+  readonly offset: number;
+}
+
+/** Logistic regression on one figure, both classes weighing the same, with a light ridge (Newton's method). */
+export function fitLogistic(cases: readonly { readonly x: number; readonly truth: boolean }[]): LogisticFit {
+  const positives = cases.filter((one) => one.truth).length;
+  const weightOf = (truth: boolean) => 0.5 / Math.max(1, truth ? positives : cases.length - positives);
+  let slope = 0;
+  let offset = 0;
+  const ridge = 1e-4;
+  for (let step = 0; step < 100; step++) {
+    let [g0, g1, h00, h01, h11] = [ridge * slope, 0, ridge, 0, 1e-9];
+    for (const { x, truth } of cases) {
+      const p = 1 / (1 + Math.exp(-(slope * x + offset)));
+      const weight = weightOf(truth);
+      const error = weight * (p - (truth ? 1 : 0));
+      const bend = weight * p * (1 - p);
+      g0 += error * x;
+      g1 += error;
+      h00 += bend * x * x;
+      h01 += bend * x;
+      h11 += bend;
+    }
+    const determinant = h00 * h11 - h01 * h01;
+    if (!(Math.abs(determinant) > 1e-15)) break;
+    const bySlope = (h11 * g0 - h01 * g1) / determinant;
+    const byOffset = (h00 * g1 - h01 * g0) / determinant;
+    slope -= Math.max(-2, Math.min(2, bySlope));
+    offset -= Math.max(-2, Math.min(2, byOffset));
+    if (Math.abs(bySlope) + Math.abs(byOffset) < 1e-9) break;
+  }
+  return { slope, offset };
+}
+
+/** Temperature of log-odds for which their probabilities fit the truth best (golden section on the log loss). */
+export function fitTemperature(cases: readonly { readonly x: number; readonly truth: boolean }[]): number {
+  const loss = (logTemperature: number) =>
+    cases.reduce((sum, { x, truth }) => {
+      const z = (truth ? x : -x) / Math.exp(logTemperature);
+      return sum + (z > 0 ? Math.log1p(Math.exp(-z)) : Math.log1p(Math.exp(z)) - z);
+    }, 0);
+  let [low, high] = [Math.log(0.05), Math.log(50)];
+  const ratio = (Math.sqrt(5) - 1) / 2;
+  while (high - low > 1e-4) {
+    const a = high - ratio * (high - low);
+    const b = low + ratio * (high - low);
+    if (loss(a) < loss(b)) high = b;
+    else low = a;
+  }
+  return Math.exp((low + high) / 2);
+}

@@ -1,0 +1,66 @@
+import { groupedBy } from "./grouped-by.ts";
+import { availableParallelism, cpus } from "node:os";
+import type { EvaluationEvent } from "../api.ts";
+import { claimOf } from "./claims.ts";
+import type { DataImage } from "./data-sets.ts";
+import type { EvalModel } from "./eval-model.ts";
+import { groundForced, groundingRequest } from "./forced-answer.ts";
+import type { ImageShelf } from "./image-shelf.ts";
+import { pace } from "./pace.ts";
+import { type Pair, truePairs } from "./pairs.ts";
+import { percentile } from "./statistics.ts";
+
+/** How long grounding takes on this machine: from the answer to its first progress, reliance, map and final state. */
+const answers = 6;
+
+export function planTiming(images: readonly DataImage[], limit: number | null): Pair[] {
+  const bySet = groupedBy(truePairs(images, "report"), ({ source }) => source.set);
+  const each = Math.max(1, Math.ceil((limit ?? answers) / bySet.size));
+  return [...bySet.values()].flatMap((pairs) => pairs.slice(0, each));
+}
+
+export function timingFiles(pairs: readonly Pair[]): string[] {
+  return [...new Set(pairs.map(({ shown }) => shown.path))];
+}
+
+export async function* evaluateTiming(
+  { model, shelf, pairs }: { model: EvalModel; shelf: ImageShelf; pairs: readonly Pair[] },
+  signal: AbortSignal,
+): AsyncGenerator<EvaluationEvent, void, void> {
+  const progress = pace(pairs.length);
+  const times: Record<string, number>[] = [];
+  for (const pair of pairs) {
+    const claim = claimOf(pair.finding)!;
+    const question = { question: claim.question, choices: null, facts: pair.source.facts };
+    const answer = { question, text: claim.present, view: shelf.view(pair.shown), seed: 0 };
+    // Every state is computed to its end, as for an answer whose sentences all rely on the image.
+    const request = groundingRequest(model, answer, { calibration: null, budgetSeconds: null });
+    const { events, evaluations } = await groundForced(request, signal);
+    const first = (test: (event: (typeof events)[number]) => boolean) =>
+      events.find(test)?.at_ms ?? Number.NaN;
+    times.push({
+      first_progress_ms: first(({ type }) => type === "progress"),
+      reliance_ms: first(({ type }) => type === "evidence"),
+      coarse_map_ms: first((event) => event.type === "evidence" && event.evidence.maps.length > 0),
+      final_ms: events.at(-1)!.at_ms,
+      evaluations,
+      evaluation_ms: events.flatMap((event) => (event.type === "done" ? [event.evaluation_ms] : []))[0] ?? 0,
+    });
+    yield progress.step(`${pair.source.set} ${pair.source.file}`);
+  }
+  const figure = (name: string) => {
+    const values = times.map((one) => one[name]!);
+    return { median: Math.round(percentile(values, 0.5)), worst: Math.round(Math.max(...values)) };
+  };
+  const names = Object.keys(times[0] ?? {});
+  yield {
+    type: "done",
+    report: {
+      answers: times.length,
+      machine: { processor: cpus()[0]?.model ?? "", cores: availableParallelism() },
+      provider: model.provider,
+      // The first answer also encodes the pack's references, once a loaded pack.
+      figures: Object.fromEntries(names.map((name) => [name, figure(name)])),
+    },
+  };
+}
