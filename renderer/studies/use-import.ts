@@ -31,7 +31,8 @@ export function useImport(client: Client, onChange: () => void): Importer {
       let progress = startOfImport;
       setState({ status: "running", progress });
       try {
-        for await (const step of runImport(client, source, controller.signal)) {
+        const steps = runImport(client, source, controller.signal);
+        for await (const step of steps) {
           progress = foldImport(progress, step);
           setState({ status: "running", progress });
         }
