@@ -121,9 +121,9 @@ export function judgeScopes(intendedFor: readonly IntendedInput[], facts: readon
 export function factsOf(facts: HeaderFacts, askedModality: string | null): HeaderFacts {
   if (facts.modality !== null || askedModality === null) return facts;
   const asked = askedModality.trim().toUpperCase();
-  const canonical = Object.hasOwn(modalitySynonyms, asked) ? modalitySynonyms[asked]! : asked;
+  const common = canonical(asked, modalitySynonyms);
   const known = /^(?:CR|DX|CT|MR|US|MG|NM|PT|XA|RF|OT)$/.test(asked);
-  return { ...facts, modality: known ? asked : Object.hasOwn(modalityNames, canonical) ? canonical : null };
+  return { ...facts, modality: known ? asked : Object.hasOwn(modalityNames, common) ? common : null };
 }
 
 /**

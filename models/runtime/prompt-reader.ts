@@ -1,0 +1,101 @@
+import type { Cache, LanguageModel } from "./backend.ts";
+
+/** The tokens that an image becomes: float32 [tokens, hidden]. The same object stands for the same image. */
+export interface ImageTokens {
+  readonly tokens: number;
+  readonly hidden: number;
+  readonly values: Float32Array;
+}
+
+export type PromptPart =
+  | { readonly type: "text"; readonly ids: readonly number[] }
+  | { readonly type: "image"; readonly image: ImageTokens };
+
+export interface ReadRequest {
+  readonly parts: readonly PromptPart[];
+  /** Positions in the whole prompt whose logits are wanted, ascending. */
+  readonly rows: readonly number[];
+}
+
+export interface ReadResult {
+  /** float32 [rows, vocabulary] */
+  readonly logits: Float32Array;
+  /** Tokens that were in the cache already. */
+  readonly reused: number;
+}
+
+/** What stands at a position: a token, or an image (each of its tokens alike: images are whole or not there). */
+type Item = number | ImageTokens;
+
+/**
+ * Reads prompts with one cache. What a prompt shares with the one before, from its beginning on, is not read again:
+ * the system turn, the image of a follow-up question, the question of the next sentence to be scored.
+ */
+export class PromptReader {
+  readonly #model: LanguageModel;
+  readonly #cache: Cache;
+  #held: Item[] = [];
+
+  constructor(model: LanguageModel) {
+    this.#model = model;
+    this.#cache = model.createCache();
+  }
+
+  async read({ parts, rows }: ReadRequest, signal: AbortSignal): Promise<ReadResult> {
+    const items = parts.flatMap((part): Item[] =>
+      part.type === "text" ? [...part.ids] : Array.from({ length: part.image.tokens }, () => part.image),
+    );
+    // A row's logits come with its token: that one has to be read even where the cache holds it.
+    const reused = Math.min(sharedLength(this.#held, items), rows[0] ?? items.length);
+    this.#cache.truncate(reused);
+    this.#held.length = reused;
+    const embeddings = await this.#embed(parts, reused, signal);
+    const logits = await this.#model.forward(
+      { cache: this.#cache, embeddings, rows: rows.map((row) => row - reused) },
+      signal,
+    );
+    this.#held = items;
+    return { logits, reused };
+  }
+
+  dispose(): Promise<void> {
+    this.#held = [];
+    return this.#cache.dispose();
+  }
+
+  /** float32 [positions from `from` on, hidden] */
+  async #embed(parts: readonly PromptPart[], from: number, signal: AbortSignal): Promise<Float32Array> {
+    const { hidden } = this.#model;
+    const pieces: Float32Array[] = [];
+    let position = 0;
+    for (const part of parts) {
+      const length = part.type === "text" ? part.ids.length : part.image.tokens;
+      const skip = Math.max(0, from - position);
+      position += length;
+      if (skip >= length) continue;
+      pieces.push(
+        part.type === "text"
+          ? await this.#model.embed(part.ids.slice(skip), signal)
+          : part.image.values.subarray(skip * hidden),
+      );
+    }
+    const all = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+    let at = 0;
+    for (const piece of pieces) {
+      all.set(piece, at);
+      at += piece.length;
+    }
+    return all;
+  }
+}
+
+export function promptLength(parts: readonly PromptPart[]): number {
+  return parts.reduce((sum, part) => sum + (part.type === "text" ? part.ids.length : part.image.tokens), 0);
+}
+
+function sharedLength(a: readonly Item[], b: readonly Item[]): number {
+  const limit = Math.min(a.length, b.length);
+  let length = 0;
+  while (length < limit && a[length] === b[length]) length += 1;
+  return length;
+}

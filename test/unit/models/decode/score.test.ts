@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { generate } from "../../../../models/decode/generate.ts";
+import { greedy } from "../../../../models/decode/sampler.ts";
+import { scoreContinuations } from "../../../../models/decode/score.ts";
+import type { OrtLanguageModel } from "../../../../models/runtime/language-model.ts";
+import { type ImageTokens, type PromptPart, PromptReader } from "../../../../models/runtime/prompt-reader.ts";
+import { normals, tiny } from "../tiny-decoder.ts";
+import { largestDifference, never, openTinyModel } from "../tiny-model.ts";
+
+let model: OrtLanguageModel;
+let reader: PromptReader;
+beforeAll(async () => {
+  model = await openTinyModel();
+  reader = new PromptReader(model);
+});
+afterAll(async () => {
+  await reader.dispose();
+  await model.dispose();
+});
+
+function image(seed: number, tokens = 9): ImageTokens {
+  const random = normals(seed);
+  const values = Float32Array.from({ length: tokens * tiny.hidden }, random);
+  return { tokens, hidden: tiny.hidden, values };
+}
+
+const text = (...ids: number[]): PromptPart => ({ type: "text", ids });
+const about = (seen: ImageTokens): PromptPart[] => [
+  text(1, 5),
+  { type: "image", image: seen },
+  text(8, 9, 10),
+];
+const { vocabulary } = tiny;
+
+describe("scoring given texts", () => {
+  const continuations = [
+    [11, 12, 13, 14],
+    [11, 12, 20],
+    [30],
+    [11, 12, 13, 40, 41, 42],
+    [],
+    [31, 32],
+    [11, 12, 20],
+  ];
+
+  test("all at once is one by one within 1e-3 nats", async () => {
+    const prompt = about(image(1));
+    const together = await scoreContinuations(reader, { prompt, continuations, vocabulary }, never);
+    for (const [index, one] of continuations.entries()) {
+      const fresh = new PromptReader(model);
+      const [alone] = await scoreContinuations(fresh, { prompt, continuations: [one], vocabulary }, never);
+      expect(largestDifference(together[index]!, alone!)).toBeLessThan(1e-3);
+      await fresh.dispose();
+    }
+  });
+
+  test("the probabilities of all next tokens add up to one", async () => {
+    const every = Array.from({ length: vocabulary }, (_, id) => [17, id]);
+    const scores = await scoreContinuations(
+      reader,
+      { prompt: about(image(2)), continuations: every, vocabulary },
+      never,
+    );
+    const total = scores.reduce((sum, [, second]) => sum + Math.exp(second!), 0);
+    expect(total).toBeCloseTo(1, 5);
+    expect(new Set(scores.map(([first]) => first)).size).toBe(1);
+  });
+
+  test("another image gives other scores, also after the first one's cache", async () => {
+    const score = (seen: ImageTokens) =>
+      scoreContinuations(reader, { prompt: about(seen), continuations: [[11, 12]], vocabulary }, never);
+    const [first, second] = [image(1), image(2)];
+    const one = await score(first);
+    const other = await score(second);
+    expect(largestDifference(one[0]!, other[0]!)).toBeGreaterThan(1e-3);
+    expect(largestDifference((await score(first))[0]!, one[0]!)).toBeLessThan(1e-5);
+  });
+});
+
+describe("reading a prompt", () => {
+  test("what the last prompt began with is not read again", async () => {
+    const fresh = new PromptReader(model);
+    const seen = image(3);
+    const first = await fresh.read({ parts: about(seen), rows: [13] }, never);
+    expect(first.reused).toBe(0);
+    const followUp = [...about(seen).slice(0, 2), text(22, 23)];
+    const second = await fresh.read({ parts: followUp, rows: [12] }, never);
+    expect(second.reused).toBe(11);
+    expect((await fresh.read({ parts: about(image(4)), rows: [13] }, never)).reused).toBe(2);
+    const cold = new PromptReader(model);
+    const expected = await cold.read({ parts: followUp, rows: [12] }, never);
+    expect(largestDifference(second.logits, expected.logits)).toBeLessThan(1e-4);
+    await fresh.dispose();
+    await cold.dispose();
+  });
+
+  test("a cancelled read does not spoil the next", async () => {
+    const fresh = new PromptReader(model);
+    const parts = about(image(5));
+    await expect(fresh.read({ parts, rows: [13] }, AbortSignal.abort())).rejects.toMatchObject({
+      code: "cancelled",
+    });
+    const after = await fresh.read({ parts, rows: [13] }, never);
+    const cold = new PromptReader(model);
+    expect(largestDifference(after.logits, (await cold.read({ parts, rows: [13] }, never)).logits)).toBe(0);
+    await fresh.dispose();
+    await cold.dispose();
+  });
+});
+
+describe("generating", () => {
+  const collect = async (stopIds: ReadonlySet<number>, maxTokens: number) => {
+    const events = [];
+    const request = { prompt: about(image(6)), sampler: greedy, stopIds, maxTokens };
+    for await (const event of generate(reader, request, never)) events.push(event);
+    return events;
+  };
+
+  test("says the tokens that scoring finds likeliest, up to the limit", async () => {
+    const events = await collect(new Set(), 6);
+    const ids = events.flatMap((event) => (event.type === "token" ? [event.id] : []));
+    expect(ids).toHaveLength(6);
+    expect(events.at(-1)).toEqual({ type: "stop", reason: "length" });
+    const prompt = about(image(6));
+    const every = Array.from({ length: vocabulary }, (_, id) => [...ids.slice(0, 5), id]);
+    const scores = await scoreContinuations(reader, { prompt, continuations: every, vocabulary }, never);
+    const last = scores.map((score) => score.at(-1)!);
+    expect(last.indexOf(Math.max(...last))).toBe(ids[5]);
+  });
+
+  test("ends at a stop token and does not say it", async () => {
+    const free = await collect(new Set(), 6);
+    const ids = free.flatMap((event) => (event.type === "token" ? [event.id] : []));
+    const stop = ids.findIndex((id, at) => ids.indexOf(id) === at && at > 0);
+    const events = await collect(new Set([ids[stop]!]), 6);
+    expect(events.filter(({ type }) => type === "token")).toHaveLength(stop);
+    expect(events.at(-1)).toEqual({ type: "stop", reason: "end" });
+  });
+});
