@@ -45,9 +45,18 @@ export function meanOf(values: Float32Array): number {
   return values.length === 0 ? 0 : sum / values.length;
 }
 
-/** Gaussian blur, sigma in pixels, kernel cut at three sigma, edges repeated. */
+/**
+ * Gaussian blur, sigma in pixels, kernel cut at three sigma, edges repeated. A wide blur is made on a smaller copy:
+ * what it leaves has no detail that the copy lacks.
+ */
 export function gaussianBlur(plane: Plane, sigma: number): Plane {
   if (sigma < 0.2) return plane;
+  const step = Math.floor(sigma / 3);
+  if (step < 2) return narrowBlur(plane, sigma);
+  return enlarge(narrowBlur(reduce(plane, step), sigma / step), plane, step);
+}
+
+function narrowBlur(plane: Plane, sigma: number): Plane {
   const radius = Math.max(1, Math.ceil(3 * sigma));
   const kernel = Float32Array.from({ length: 2 * radius + 1 }, (_, i) =>
     Math.exp(-0.5 * ((i - radius) / sigma) ** 2),
@@ -79,4 +88,51 @@ export function gaussianBlur(plane: Plane, sigma: number): Plane {
     }
   }
   return { width, height, values: down };
+}
+
+/** Means of blocks of step x step pixels; those at the right and bottom edge may be smaller. */
+function reduce({ width, height, values }: Plane, step: number): Plane {
+  const columns = Math.ceil(width / step);
+  const rows = Math.ceil(height / step);
+  const sums = new Float32Array(columns * rows);
+  const counts = new Float32Array(columns * rows);
+  for (let row = 0; row < height; row++) {
+    const to = Math.floor(row / step) * columns;
+    for (let column = 0; column < width; column++) {
+      const block = to + Math.floor(column / step);
+      sums[block]! += values[row * width + column]!;
+      counts[block]! += 1;
+    }
+  }
+  return { width: columns, height: rows, values: sums.map((sum, index) => sum / counts[index]!) };
+}
+
+/** Linear between the centres of the blocks. */
+function enlarge(small: Plane, { width, height }: Plane, step: number): Plane {
+  const across = linearTaps(width, small.width, step);
+  const down = linearTaps(height, small.height, step);
+  const values = new Float32Array(width * height);
+  for (let row = 0; row < height; row++) {
+    const { first: top, second: bottom, share: lower } = down[row]!;
+    for (let column = 0; column < width; column++) {
+      const { first, second, share } = across[column]!;
+      const at = (line: number) =>
+        small.values[line * small.width + first]! * (1 - share) +
+        small.values[line * small.width + second]! * share;
+      values[row * width + column] = at(top) * (1 - lower) + at(bottom) * lower;
+    }
+  }
+  return { width, height, values };
+}
+
+function linearTaps(
+  length: number,
+  blocks: number,
+  step: number,
+): { first: number; second: number; share: number }[] {
+  return Array.from({ length }, (_, index) => {
+    const at = Math.max(0, Math.min(blocks - 1, (index + 0.5) / step - 0.5));
+    const first = Math.floor(at);
+    return { first, second: Math.min(blocks - 1, first + 1), share: at - first };
+  });
 }

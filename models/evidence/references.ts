@@ -59,18 +59,19 @@ function modalityGroup(modality: string): string {
 
 /** Values of Body Part Examined (PS3.16 Annex L) that show the same kind of image. */
 const groups: readonly (readonly string[])[] = [
-  "HAND WRIST FINGER THUMB FOREARM ELBOW ARM HUMERUS UPPER EXTREMITY UP_EXM SHOULDER CLAVICLE SCAPULA LEG FOOT TOE ANKLE CALCANEUS KNEE PATELLA TIBIA FIBULA LOWER LEG LOWER EXTREMITY LOW_EXM FEMUR THIGH HIP PELVIS EXTREMITY".split(
+  "HAND WRIST FINGER THUMB FOREARM ELBOW ARM UP_EXM UPPER_EXTREMITY UPPERLIMB".split(" "),
+  "LEG FOOT TOE ANKLE CALCANEUS HEEL KNEE PATELLA TIBIA FIBULA LOW_EXM LOWER_LEG LOWER_EXTREMITY LOWERLIMB EXTREMITY".split(
     " ",
   ),
+  "HIP PELVIS FEMUR THIGH".split(" "),
+  "SHOULDER CLAVICLE SCAPULA HUMERUS".split(" "),
   ["CHEST", "THORAX", "LUNG", "RIB"],
   ["BREAST"],
 ];
 
 function bodyPartGroup(bodyPart: string): string {
-  const upper = bodyPart.toUpperCase();
-  const words = upper.split(/[\s_/]+/);
-  const group = groups.find((parts) => parts.includes(upper) || words.some((word) => parts.includes(word)));
-  return group?.[0] ?? upper;
+  const upper = bodyPart.trim().toUpperCase().replaceAll(/\s+/g, "_");
+  return groups.find((parts) => parts.includes(upper))?.[0] ?? upper;
 }
 
 /** One of each kind before a second of any, so that four of many are not all of one kind. */

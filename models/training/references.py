@@ -16,7 +16,12 @@ from data import arguments, data_folder, load_fracatlas
 from image import gaussian, load_gray
 
 FOLDER = Path(__file__).resolve().parents[1] / "packs/meditron-v-nano/references"
-WANTED = [("hand", "frontal"), ("hand", "lateral"), ("leg", "frontal"), ("leg", "lateral"), ("hip", "frontal"), ("shoulder", "frontal")]
+# At least four of each body part (docs/grounding.md, GRD-10): the second of a view is another group's image.
+WANTED = [
+    ("hand", "frontal"), ("hand", "lateral"), ("leg", "frontal"), ("leg", "lateral"), ("hip", "frontal"), ("shoulder", "frontal"),
+    ("hand", "oblique"), ("hand", "frontal"), ("leg", "frontal"), ("leg", "lateral"),
+    ("hip", "frontal"), ("hip", "frontal"), ("hip", "frontal"), ("shoulder", "frontal"), ("shoulder", "frontal"), ("shoulder", "frontal"),
+]  # fmt: skip
 ATTRIBUTION = (
     "FracAtlas: Abedeen et al., Scientific Data 10, 2023 (figshare 22363012). Resized to at most 448 pixels, re-encoded as PNG."
 )
@@ -24,9 +29,10 @@ ATTRIBUTION = (
 
 def limbs(data: Path) -> list[tuple[str, Image.Image, dict]]:
     records = [r for r in load_fracatlas(data) if r.part == "train" and not r.findings["fracture"] and not r.hardware]
-    out = []
+    out, used = [], set()
     for number, (region, view) in enumerate(WANTED, 1):
-        record = next(r for r in sorted(records, key=lambda r: r.id) if r.region == region and r.view == view)
+        record = next(r for r in sorted(records, key=lambda r: r.id) if r.region == region and r.view == view and r.group not in used)
+        used.add(record.group)
         image = load_gray(record.path)
         image.thumbnail((448, 448), Image.Resampling.BILINEAR)
         about = {"modality": "CR", "body_part": region.upper(), "view": view, "source": record.id, "licence": "CC-BY-4.0", "attribution": ATTRIBUTION}

@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { readGreyPng, writeGreyPng } from "../../../../models/evidence/grey-png.ts";
+import { seededRandom } from "../../../../models/evidence/noise.ts";
+import {
+  chooseReferences,
+  openReferences,
+  type ReferenceImage,
+} from "../../../../models/evidence/references.ts";
+import { markImage } from "../../../fixtures/known-answer/mark-image.ts";
+
+function images(...kinds: [modality: string, bodyPart: string, count: number][]): ReferenceImage[] {
+  return kinds.flatMap(([modality, bodyPart, count]) =>
+    Array.from({ length: count }, (_, index) => ({
+      name: `${bodyPart}-${index}`,
+      modality,
+      bodyPart,
+      input: { width: 1, height: 1, channels: 1 as const, pixels: Uint8Array.of(0) },
+    })),
+  );
+}
+const facts = (modality: string | null, bodyPart: string | null) => ({ modality, bodyPart, view: null });
+const names = (references: readonly ReferenceImage[]) => references.map(({ name }) => name);
+
+describe("[GRD-10] references are of the same modality and body part", () => {
+  const pack = openReferences(images(["CR", "HAND", 4], ["DX", "CHEST", 5], ["US", "BREAST", 4]));
+
+  it("takes all of the kind, whichever of its names the header uses", () => {
+    const expected = { references: pack.images.slice(0, 4), matched: true };
+    expect(chooseReferences(pack, facts("CR", "HAND"))).toEqual(expected);
+    expect(chooseReferences(pack, facts("DX", "wrist"))).toEqual(expected);
+    expect(names(chooseReferences(pack, facts("CR", "CHEST")).references)).toHaveLength(5);
+    expect(names(chooseReferences(pack, facts("US", "BREAST")).references)).toHaveLength(4);
+  });
+
+  it("says so where there are too few, and fills up with the nearest", () => {
+    const { references, matched } = chooseReferences(pack, facts("CR", "KNEE"));
+    expect(matched).toBe(false);
+    expect(references).toHaveLength(4);
+    expect(new Set(references.map(({ modality }) => modality)).has("US")).toBe(false);
+  });
+
+  it("takes some of each kind where nothing is known of the image", () => {
+    const { references, matched } = chooseReferences(pack, facts(null, null));
+    expect(matched).toBe(false);
+    expect(new Set(references.map(({ bodyPart }) => bodyPart)).size).toBe(3);
+  });
+});
+
+describe("reference images", () => {
+  it("survive writing and reading", () => {
+    const image = markImage({ width: 37, height: 21, marks: [] }, seededRandom(4));
+    expect(readGreyPng(writeGreyPng(image))).toEqual(image);
+  });
+
+  it.each([
+    ["cut short", (bytes: Uint8Array) => bytes.subarray(0, bytes.length - 40)],
+    ["not a PNG", (bytes: Uint8Array) => bytes.map((byte, index) => (index === 1 ? 0 : byte))],
+    [
+      "of another size than its data",
+      (bytes: Uint8Array) => bytes.map((byte, index) => (index === 19 ? byte + 1 : byte)),
+    ],
+    ["in colour", (bytes: Uint8Array) => bytes.map((byte, index) => (index === 25 ? 2 : byte))],
+  ])("are refused when %s", (_, damage) => {
+    const bytes = writeGreyPng(markImage({ width: 37, height: 21, marks: [] }, seededRandom(4)));
+    expect(() => readGreyPng(damage(bytes))).toThrow(/reference image/);
+  });
+});
