@@ -10,7 +10,13 @@ export interface SettingsStore {
   write(change: Partial<Settings>): Promise<Settings>;
 }
 
-export const defaultSettings: Settings = { provider: "auto", groundBudgetSeconds: 30, pack: null };
+export const defaultSettings: Settings = {
+  provider: "auto",
+  groundBudgetSeconds: 30,
+  pack: null,
+  // Reading rooms are dark.
+  theme: "dark",
+};
 
 export function createSettingsStore(dataFolder: string): SettingsStore {
   const file = path.join(dataFolder, "settings.json");

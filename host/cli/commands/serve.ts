@@ -9,10 +9,16 @@ export const serveCommand: Command = {
   name: "serve",
   usage: "[--port N] [--no-open] [--link]",
   summary: "Serve the app to a browser on this machine (127.0.0.1 only).",
-  options: { port: { type: "string" }, "no-open": { type: "boolean" }, link: { type: "boolean" } },
+  options: {
+    port: { type: "string" },
+    "no-open": { type: "boolean" },
+    window: { type: "boolean" },
+    link: { type: "boolean" },
+  },
   help: {
     "--port N": "another port than a free one",
     "--no-open": "print the address instead of opening a browser",
+    "--window": "with --no-open: the address is for a window that is opened at once, and good for a minute",
     "--link": "print another address of the app that is being served",
   },
   async run({ values, output, signal, folders, serving }) {
@@ -23,7 +29,7 @@ export const serveCommand: Command = {
     const served = await serveApp({ port: wholeOption(values, "port") ?? 0, make: serving });
     try {
       const open = values["no-open"] !== true && !output.json;
-      const url = served.link(open ? "window" : "printed");
+      const url = served.link(open || values["window"] === true ? "window" : "printed");
       if (open) openBrowser(url);
       const { port } = served;
       const place = open ? `http://127.0.0.1:${port}` : url;

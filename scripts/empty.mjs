@@ -1,2 +1,0 @@
-// Stands in for Node modules that a browser bundle names but never uses.
-export const empty = true;
