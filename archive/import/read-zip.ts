@@ -17,8 +17,8 @@ export async function isZip(source: ByteSource): Promise<boolean> {
 }
 
 /**
- * The files in a ZIP, each unpacked into a spool when it is opened. What the ZIP says of itself is checked against
- * what comes out: sizes, checksums, entries that share octets, the whole against the bounds above.
+ * The files in a ZIP, each unpacked into a spool when it is opened. What the ZIP says of itself is checked: the whole
+ * against the bounds above before anything is unpacked, sizes and checksums against what comes out.
  * @throws zip-damaged, too-large, not-supported
  */
 export async function* readZip(
@@ -26,6 +26,27 @@ export async function* readZip(
   spools: SpoolFolder,
   signal: AbortSignal,
 ): AsyncGenerator<Candidate, void, void> {
+  await checkBounds(source, signal);
+  for await (const { zip, entry } of entriesOf(source, signal)) {
+    yield { name: lastName(entryName(entry)), open: () => unpack({ zip, entry, spools, signal }) };
+  }
+}
+
+async function checkBounds(source: ByteSource, signal: AbortSignal): Promise<void> {
+  let [count, packed, unpacked] = [0, 0, 0];
+  for await (const { entry } of entriesOf(source, signal)) {
+    count += 1;
+    packed += entry.compressedSize;
+    unpacked += entry.uncompressedSize;
+    if (count > mostEntries) throw appError("too-large", "The ZIP has more than 500,000 files.");
+    if (packed > source.size) throw appError("zip-damaged", "Files of the ZIP lie over one another.");
+  }
+  if (unpacked > freeBytes && unpacked > source.size * largestRatio) {
+    throw appError("too-large", "The ZIP unpacks to far more than its size. It was not read.");
+  }
+}
+
+async function* entriesOf(source: ByteSource, signal: AbortSignal) {
   const zip = await naming(() =>
     yauzl.fromRandomAccessReaderPromise(new SourceReader(source), source.size, {
       autoClose: false,
@@ -35,26 +56,13 @@ export async function* readZip(
       validateEntrySizes: true,
     }),
   );
-  if (zip.entryCount > mostEntries) throw appError("too-large", "The ZIP has more than 500,000 files.");
-  let [packed, unpacked] = [0, 0];
   const entries = zip.eachEntry()[Symbol.asyncIterator]();
   try {
     for (;;) {
       const { done, value: entry } = await naming(() => entries.next());
       if (done) return;
       throwIfAborted(signal);
-      const name = entryName(entry);
-      if (name.endsWith("/")) continue;
-      packed += entry.compressedSize;
-      unpacked += entry.uncompressedSize;
-      if (packed > source.size) throw appError("zip-damaged", "Files of the ZIP lie over one another.");
-      if (unpacked > freeBytes && unpacked > source.size * largestRatio) {
-        throw appError(
-          "too-large",
-          "The ZIP unpacks to far more than its size. The rest of it was not read.",
-        );
-      }
-      yield { name: lastName(name), open: () => unpack({ zip, entry, spools, signal }) };
+      if (!entryName(entry).endsWith("/")) yield { zip, entry };
     }
   } finally {
     await entries.return?.();

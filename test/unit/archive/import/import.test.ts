@@ -1,0 +1,363 @@
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { ImportEvent } from "../../../../core/archive-events.ts";
+import type { StudyUid } from "../../../../core/study.ts";
+import type { ByteSource } from "../../../../archive/byte-source.ts";
+import { parseHeader } from "../../../../archive/dicom/parse-header.ts";
+import { instanceHeader } from "../../../../archive/dicom/read-instance.ts";
+import type { Candidate } from "../../../../archive/import/candidate.ts";
+import { importCandidates } from "../../../../archive/import/import-candidates.ts";
+import { createUploads } from "../../../../archive/import/uploads.ts";
+import { walkFiles } from "../../../../archive/import/walk-files.ts";
+import { type ArchiveStore, openArchiveStore } from "../../../../archive/store/archive-store.ts";
+import { hasSharedData, sharedData, sharedDataMissing } from "../../../shared-data.ts";
+import { dataKey, filesBelow, filesWithText, temporaryFolder } from "../store/test-archive.ts";
+import { makeDicom } from "./make-dicom.ts";
+import { makeZip, type ZipEntry } from "./make-zip.ts";
+
+let folder: string;
+let remove: () => Promise<void>;
+let store: ArchiveStore;
+const signal = new AbortController().signal;
+
+beforeEach(async () => {
+  ({ folder, remove } = await temporaryFolder());
+  store = await openArchiveStore({ dataFolder: path.join(folder, "data"), dataKey });
+});
+afterEach(async () => {
+  await store.close();
+  await remove();
+});
+
+type Done = Extract<ImportEvent, { type: "done" }>;
+type Failed = Extract<ImportEvent, { type: "failed" }>;
+
+const readHeader = async (source: ByteSource) => instanceHeader(await parseHeader(source));
+
+async function run(
+  candidates: AsyncGenerator<Candidate, void, void>,
+): Promise<Done & { failures: Failed[]; events: ImportEvent[] }> {
+  const events: ImportEvent[] = [];
+  for await (const event of importCandidates({ store, candidates, readHeader, signal })) events.push(event);
+  const done = events.at(-1) as Done;
+  expect(done.type).toBe("done");
+  return { ...done, failures: events.filter((event) => event.type === "failed"), events };
+}
+
+const importPaths = (...paths: string[]) => run(walkFiles(paths, signal));
+
+async function write(name: string, content: Buffer): Promise<string> {
+  const file = path.join(folder, "in", name);
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, content);
+  return file;
+}
+
+function slice(instance: number, value = instance): Buffer {
+  return makeDicom({
+    study: "1.1",
+    series: "1.1.1",
+    instance: `1.1.1.${instance}`,
+    instanceNumber: instance,
+    value,
+  });
+}
+
+async function objectFiles(): Promise<string[]> {
+  return filesBelow(path.join(folder, "data", "objects"));
+}
+
+describe("folders", () => {
+  test("are read with all that is in them; what is no DICOM is ignored", async () => {
+    await write("a/1.dcm", slice(1));
+    await write("a/b/c/IM2", slice(2));
+    await write("a/readme.txt", Buffer.from("nothing to see"));
+    await write("a/empty", Buffer.alloc(0));
+    const done = await importPaths(path.join(folder, "in"));
+    expect(done).toMatchObject({
+      imported: 2,
+      ignored: 2,
+      failed: 0,
+      duplicates: 0,
+      conflicts: 0,
+      studies: ["1.1"],
+    });
+    const last = done.events.findLast((event) => event.type === "progress");
+    expect(last).toEqual({ type: "progress", found: 4, counted: true, done: 4 });
+    expect(store.catalog.series("1.1" as StudyUid)[0]!.instances).toHaveLength(2);
+  });
+
+  test("links in them are not followed, and a loop ends", async () => {
+    const inside = await write("a/1.dcm", slice(1));
+    await symlink(path.join(folder, "in"), path.join(folder, "in", "a", "loop"));
+    await symlink(inside, path.join(folder, "in", "a", "again"));
+    expect(await importPaths(path.join(folder, "in"))).toMatchObject({ imported: 1, duplicates: 0 });
+  });
+
+  test.skipIf(process.getuid?.() === 0)(
+    "what cannot be read is one failure, named by its own name",
+    async () => {
+      const secret = await write("a/secret.dcm", slice(1));
+      await chmod(secret, 0);
+      const { failures } = await importPaths(path.join(folder, "in"));
+      expect(failures).toEqual([
+        {
+          type: "failed",
+          name: "secret.dcm",
+          error: { code: "bad-input", message: expect.not.stringContaining("/") },
+        },
+      ]);
+    },
+  );
+
+  test("that are not there are named", async () => {
+    await expect(importPaths(path.join(folder, "nowhere"))).rejects.toMatchObject({ code: "file-not-found" });
+  });
+});
+
+describe("an image that is there already", () => {
+  test("with the same content is a duplicate, within one import and in a later one", async () => {
+    await write("a/1.dcm", slice(1));
+    await write("a/copy.dcm", slice(1));
+    expect(await importPaths(path.join(folder, "in"))).toMatchObject({
+      imported: 1,
+      duplicates: 1,
+      conflicts: 0,
+    });
+    expect(await importPaths(path.join(folder, "in"))).toMatchObject({
+      imported: 0,
+      duplicates: 2,
+      studies: ["1.1"],
+    });
+    expect(await objectFiles()).toHaveLength(1);
+  });
+
+  test("with other content is a conflict, and the first stays", async () => {
+    const first = slice(1, 100);
+    await importPaths(await write("1.dcm", first));
+    expect(await importPaths(await write("2.dcm", slice(1, 200)))).toMatchObject({
+      imported: 0,
+      conflicts: 1,
+    });
+    const { object } = store.catalog.findInstance("1.1.1.1" as never)!;
+    const source = await store.objects.open(object);
+    expect(Buffer.from(await source.read(0, source.size)).equals(first)).toBe(true);
+  });
+
+  test("whose series lies in another study is refused", async () => {
+    await importPaths(await write("1.dcm", slice(1)));
+    const other = makeDicom({ study: "9.9", series: "1.1.1", instance: "9.9.9" });
+    const { failures } = await importPaths(await write("2.dcm", other));
+    expect(failures[0]).toMatchObject({ name: "2.dcm", error: { code: "dicom-damaged" } });
+  });
+
+  test("brought by two imports at once is kept once", async () => {
+    for (let i = 1; i <= 40; i += 1) await write(`a/${i}.dcm`, slice(i));
+    const both = await Promise.all([
+      importPaths(path.join(folder, "in")),
+      importPaths(path.join(folder, "in")),
+    ]);
+    expect(both[0].imported + both[1].imported).toBe(40);
+    expect(both[0].duplicates + both[1].duplicates).toBe(40);
+    expect(await objectFiles()).toHaveLength(40);
+  });
+});
+
+describe("cancel", () => {
+  test("leaves whole images only, and importing again goes on", async () => {
+    for (let i = 1; i <= 90; i += 1) await write(`a/${String(i).padStart(3, "0")}.dcm`, slice(i));
+    const controller = new AbortController();
+    const events = importCandidates({
+      store,
+      candidates: walkFiles([path.join(folder, "in")], controller.signal),
+      readHeader: async (source) => {
+        const header = await readHeader(source);
+        if (header.instanceNumber === 50) controller.abort();
+        return header;
+      },
+      signal: controller.signal,
+    });
+    await expect(
+      (async () => {
+        for await (const _ of events);
+      })(),
+    ).rejects.toMatchObject({ code: "cancelled" });
+    const { instances } = store.health();
+    expect(instances).toBeGreaterThan(0);
+    expect(instances).toBeLessThan(90);
+    expect(await objectFiles()).toHaveLength(instances);
+    expect(await importPaths(path.join(folder, "in"))).toMatchObject({
+      imported: 90 - instances,
+      duplicates: instances,
+    });
+  });
+});
+
+describe("ZIP", () => {
+  async function importZip(entries: readonly ZipEntry[]) {
+    return importPaths(await write("disc.zip", makeZip(entries)));
+  }
+
+  test("is read with folders, both packings, and a ZIP within", async () => {
+    const inner = makeZip([{ name: "deep/3.dcm", content: slice(3) }]);
+    const done = await importZip([
+      { name: "IMG/1.dcm", content: slice(1) },
+      { name: "IMG/2.dcm", content: slice(2), stored: true },
+      { name: "IMG/", content: Buffer.alloc(0), stored: true },
+      { name: "inner.zip", content: inner, stored: true },
+      { name: "viewer.exe", content: Buffer.from("MZ and so on") },
+    ]);
+    expect(done).toMatchObject({ imported: 3, ignored: 1, failed: 0 });
+  });
+
+  test("with hostile names writes nowhere", async () => {
+    const before = (await filesBelow(folder)).filter((file) => !file.includes(`${path.sep}data${path.sep}`));
+    const done = await importZip([
+      { name: "../../../escape.dcm", content: slice(1) },
+      { name: "/etc/escape.dcm", content: slice(2) },
+      { name: "C:\\escape.dcm", content: slice(3) },
+    ]);
+    expect(done).toMatchObject({ imported: 3, failed: 0 });
+    const after = (await filesBelow(folder)).filter((file) => !file.includes(`${path.sep}data${path.sep}`));
+    expect(after).toEqual([...before, path.join(folder, "in", "disc.zip")]);
+  });
+
+  test.each([
+    ["a size that is too small", { size: 10 }],
+    ["a size that is too large", { size: 100_000 }],
+    ["a wrong checksum", { crc: 1 }],
+  ])("that lies by %s is named, and its other files are imported", async (_, claims) => {
+    const { imported, failures } = await importZip([
+      { name: "lie.dcm", content: slice(1), claims },
+      { name: "true.dcm", content: slice(2) },
+    ]);
+    expect(imported).toBe(1);
+    expect(failures).toEqual([
+      { type: "failed", name: "lie.dcm", error: { code: "zip-damaged", message: expect.any(String) } },
+    ]);
+  });
+
+  test("whose files lie over one another is refused", async () => {
+    const kernel = Buffer.alloc(1_000_000);
+    const entries = Array.from({ length: 50 }, (_, i) => ({
+      name: `${i}`,
+      content: kernel,
+      claims: { offset: 0 },
+    }));
+    const packed = makeZip(entries.slice(0, 1));
+    // All fifty entries of the directory point at the one file.
+    const directory = makeZip(entries);
+    const start = directory.indexOf(Buffer.from("PK\x01\x02", "latin1"));
+    const end = Buffer.from(directory.subarray(-22));
+    const body = packed.subarray(0, packed.indexOf(Buffer.from("PK\x01\x02", "latin1")));
+    end.writeUInt32LE(body.length, 16);
+    const bomb = Buffer.concat([body, directory.subarray(start, -22), end]);
+    const { failures, imported } = await importPaths(await write("bomb.zip", bomb));
+    expect(imported).toBe(0);
+    expect(failures.map(({ name, error }) => [name, error.code])).toEqual([["bomb.zip", "zip-damaged"]]);
+  });
+
+  test("that unpacks to far more than its size is not read further", async () => {
+    const zeros = Buffer.alloc(1024);
+    const { failures } = await importZip(
+      ["1", "2", "3"].map((name) => ({ name, content: zeros, claims: { size: 400 * 1024 ** 2 } })),
+    );
+    expect(failures.map(({ error }) => error.code)).toEqual(["too-large"]);
+  });
+
+  test("nested without end is not entered without end", async () => {
+    let nested = makeZip([{ name: "1.dcm", content: slice(1) }]);
+    for (let i = 0; i < 5; i += 1) nested = makeZip([{ name: "more.zip", content: nested }]);
+    expect(await importPaths(await write("nested.zip", nested))).toMatchObject({ imported: 0, ignored: 1 });
+  });
+
+  test("with a password, cut short or garbled is named", async () => {
+    const locked = await importZip([{ name: "1.dcm", content: slice(1), claims: { flags: 1 } }]);
+    expect(locked.failures[0]!.error.code).toBe("not-supported");
+    const whole = makeZip([{ name: "1.dcm", content: slice(1) }]);
+    for (const broken of [
+      whole.subarray(0, -30),
+      Buffer.concat([whole.subarray(0, 40), Buffer.alloc(200)]),
+    ]) {
+      const { failures } = await importPaths(await write("broken.zip", broken));
+      expect(failures.map(({ error }) => error.code)).toEqual(["zip-damaged"]);
+    }
+  });
+
+  test("leaves nothing of itself behind", async () => {
+    const large = makeDicom({ study: "1.1", series: "1.1.1", instance: "1.1.1.7", side: 2400 });
+    await importZip([{ name: "large.dcm", content: large }]);
+    expect((await filesBelow(path.join(folder, "data"))).filter((file) => file.includes("spool"))).toEqual(
+      [],
+    );
+  });
+});
+
+describe("uploads", () => {
+  test("in parts, interleaved, are imported; unfinished files are left out", async () => {
+    const uploads = createUploads(store.spools);
+    const [first, second] = [slice(1), slice(2)];
+    const send = (name: string, content: Buffer, part: { from: number; to: number; last: boolean }) =>
+      uploads.receive({
+        upload: "u",
+        name,
+        offset: part.from,
+        chunk: content.subarray(part.from, part.to),
+        last: part.last,
+      });
+    await send("disc/1.dcm", first, { from: 0, to: 100, last: false });
+    await send("disc/2.dcm", second, { from: 0, to: second.length, last: true });
+    await send("disc/1.dcm", first, { from: 100, to: first.length, last: true });
+    await send("disc/3.dcm", slice(3), { from: 0, to: 50, last: false });
+    await expect(send("disc/3.dcm", slice(3), { from: 90, to: 95, last: true })).rejects.toMatchObject({
+      code: "bad-request",
+    });
+    expect(await run(uploads.candidates("u"))).toMatchObject({ imported: 2, failed: 0 });
+    await uploads.discard("u");
+    await expect(run(uploads.candidates("u"))).rejects.toMatchObject({ code: "not-found" });
+  });
+
+  test("beyond what stays in memory lie encrypted on disk, and go", async () => {
+    const uploads = createUploads(store.spools);
+    const large = makeDicom({
+      study: "1.1",
+      series: "1.1.1",
+      instance: "1.1.1.7",
+      side: 3000,
+      patientName: "Uploaded^Person",
+    });
+    for (let at = 0; at < large.length; at += 1024 ** 2) {
+      const chunk = large.subarray(at, at + 1024 ** 2);
+      await uploads.receive({
+        upload: "u",
+        name: "a",
+        offset: at,
+        chunk,
+        last: at + chunk.length === large.length,
+      });
+    }
+    const spooled = () => filesBelow(path.join(folder, "data", "spool")).catch(() => []);
+    expect((await spooled()).length).toBeGreaterThan(0);
+    expect(await filesWithText(folder, "Uploaded^Person")).toEqual([]);
+    expect(await run(uploads.candidates("u"))).toMatchObject({ imported: 1 });
+    await uploads.discard("u");
+    expect(await spooled()).toEqual([]);
+    expect(await filesWithText(folder, "Uploaded^Person")).toEqual([]);
+  });
+});
+
+describe("real files", () => {
+  test.skipIf(!hasSharedData)(
+    `a CT series comes in display order (${sharedDataMissing} where absent)`,
+    async () => {
+      expect(await importPaths(sharedData("dicom", "series-ct"))).toMatchObject({ imported: 20, failed: 0 });
+      const [study] = store.catalog.studies("");
+      const [series] = store.catalog.series(study!.studyInstanceUid);
+      const depths = series!.instances.map(
+        ({ sopInstanceUid }) => store.catalog.instance(sopInstanceUid).position![2],
+      );
+      expect(depths).toEqual(depths.toSorted((a, b) => a - b));
+    },
+  );
+});
