@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { dicomCheckSchema, headerElementSchema, importEventSchema } from "./archive-events.ts";
+import { evaluationEventSchema, evaluationInputSchema } from "./evaluation.ts";
 import { frameRefSchema, frameSummarySchema, openedFilesSchema } from "./frame.ts";
 import { packSummarySchema, providerStatusSchema } from "./model-pack.ts";
 import {
@@ -129,6 +130,9 @@ export const contract = {
     v.object({ source: v.string(), name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)) }),
     loadEventSchema,
   ),
+
+  /** Measures a pack on image sets that the user has. */
+  "evaluations.run": stream(evaluationInputSchema, evaluationEventSchema),
 
   /** Stops the stream whose first event carried this id. */
   "streams.cancel": call(v.object({ stream: v.string() }), v.object({ cancelled: v.boolean() })),

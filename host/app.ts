@@ -11,6 +11,7 @@ import { type Owner, takeDataFolder } from "./owner.ts";
 import { answerProcedures } from "./procedures/answers.ts";
 import { appProcedures } from "./procedures/app.ts";
 import { archiveProcedures } from "./procedures/archive.ts";
+import { evaluationProcedures } from "./procedures/evaluations.ts";
 import { fileProcedures } from "./procedures/files.ts";
 import { frameProcedures } from "./procedures/frames.ts";
 import { importProcedures } from "./procedures/imports.ts";
@@ -107,6 +108,7 @@ export function createApp(options: AppOptions): App {
       ...frameProcedures(context),
       ...answerProcedures(context),
       ...modelProcedures(context),
+      ...evaluationProcedures(context),
     },
     log,
     checkOutputs: options.checkOutputs ?? process.env["NODE_ENV"] === "test",

@@ -1,4 +1,5 @@
 import type { ApiKinds } from "../core/rpc.ts";
+import type { EvaluationEvent, EvaluationInput } from "../core/evaluation.ts";
 import type { FrameSummary, PixelFrame } from "../core/frame.ts";
 import type { PackSummary, ProviderStatus } from "../core/model-pack.ts";
 import type { Answer, AnswerEvent, Question } from "../core/question.ts";
@@ -36,32 +37,6 @@ export interface ModelInput {
 export type ModelProgress =
   | { readonly type: "progress"; readonly stage: string; readonly fraction: number | null }
   | { readonly type: "done"; readonly pack: PackSummary };
-
-export type EvaluationKind = "look" | "calibrate" | "grounding" | "timing";
-
-/** One run of `meditron eval KIND`. */
-export interface EvaluationInput {
-  readonly kind: EvaluationKind;
-  /** Null: the embedded pack. */
-  readonly pack: string | null;
-  /** Folder with the image sets (docs/evaluation.md). */
-  readonly data: string;
-  /** At most so many cases of a kind; null: all, or what the kind takes by default. */
-  readonly limit: number | null;
-  /** File that keeps finished cases, so that a run that was stopped goes on; null: start anew, keep nothing. */
-  readonly state: string | null;
-  /** "calibrate" writes its result into the pack's pack.json. */
-  readonly write: boolean;
-}
-
-export type EvaluationEvent =
-  | {
-      readonly type: "progress";
-      readonly text: string;
-      readonly fraction: number;
-      readonly remaining_ms: number | null;
-    }
-  | { readonly type: "done"; readonly report: Readonly<Record<string, unknown>> };
 
 /** What the inference process does for the host. */
 export interface InferenceApi {

@@ -1,6 +1,7 @@
 import type { Command } from "./command.ts";
 import { askCommand } from "./commands/ask.ts";
 import { dicomCheckCommand } from "./commands/dicom-check.ts";
+import { evalCommands } from "./commands/eval.ts";
 import { exportCommand } from "./commands/export.ts";
 import { importCommand } from "./commands/import.ts";
 import { listCommand } from "./commands/list.ts";
@@ -17,6 +18,7 @@ export const commands: readonly Command[] = [
   modelsListCommand,
   modelsImportCommand,
   modelsVerifyCommand,
+  ...evalCommands,
   sampleCommand,
   exportCommand,
 ];

@@ -2,7 +2,7 @@ import { groupedBy } from "./grouped-by.ts";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import * as v from "valibot";
-import type { EvaluationEvent } from "../api.ts";
+import type { EvaluationEvent } from "../../core/evaluation.ts";
 import { type Calibration, calibrationSchema } from "../evidence/calibration.ts";
 import { searchName } from "../evidence/map.ts";
 import { planStand, standsOf } from "../evidence/stand.ts";

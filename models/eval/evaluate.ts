@@ -1,4 +1,5 @@
-import type { EvaluationEvent, EvaluationInput, LoadedView } from "../api.ts";
+import type { EvaluationEvent, EvaluationInput } from "../../core/evaluation.ts";
+import type { LoadedView } from "../api.ts";
 import { calibrate, calibrationFiles, planCalibration } from "./calibrate.ts";
 import { openCaseStore } from "./case-store.ts";
 import { readDataSets } from "./data-sets.ts";

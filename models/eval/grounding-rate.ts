@@ -1,7 +1,7 @@
 import { groupedBy } from "./grouped-by.ts";
 import type { SentenceEvidence } from "../../core/evidence.ts";
 import type { Rectangle } from "../../core/view.ts";
-import type { EvaluationEvent } from "../api.ts";
+import type { EvaluationEvent } from "../../core/evaluation.ts";
 import { type CaseStore } from "./case-store.ts";
 import { claimOf } from "./claims.ts";
 import type { DataImage } from "./data-sets.ts";

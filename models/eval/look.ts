@@ -1,4 +1,4 @@
-import type { EvaluationEvent } from "../api.ts";
+import type { EvaluationEvent } from "../../core/evaluation.ts";
 import type { GroundingView } from "../evidence/model-access.ts";
 import { planStand, standsOf } from "../evidence/stand.ts";
 import { splitSentences } from "../text/sentences.ts";

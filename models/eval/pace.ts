@@ -1,4 +1,4 @@
-import type { EvaluationEvent } from "../api.ts";
+import type { EvaluationEvent } from "../../core/evaluation.ts";
 
 /** Progress of a list of cases, with what is left at the pace so far. */
 export interface Pace {

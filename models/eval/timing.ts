@@ -1,6 +1,6 @@
 import { groupedBy } from "./grouped-by.ts";
 import { availableParallelism, cpus } from "node:os";
-import type { EvaluationEvent } from "../api.ts";
+import type { EvaluationEvent } from "../../core/evaluation.ts";
 import { claimOf } from "./claims.ts";
 import type { DataImage } from "./data-sets.ts";
 import type { EvalModel } from "./eval-model.ts";
