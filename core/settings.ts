@@ -9,6 +9,7 @@ export const settingsSchema = v.object({
   provider: v.string(),
   groundBudgetSeconds: v.pipe(v.number(), v.minValue(0), v.maxValue(3600)),
   pack: v.nullable(v.string()),
+  theme: v.picklist(["dark", "light", "system"]),
 });
 export type Settings = v.InferOutput<typeof settingsSchema>;
 

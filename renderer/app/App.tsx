@@ -6,9 +6,10 @@ import { Button } from "../ui/Button.tsx";
 import { ErrorNotice } from "../ui/ErrorNotice.tsx";
 import { Notices } from "../ui/Notices.tsx";
 import { errorFromRecord, errorRecord } from "../../core/errors.ts";
-import { openClient } from "./client.ts";
+import { forgetSession, openClient } from "./client.ts";
 import { FirstStart } from "./FirstStart.tsx";
 import { Shell } from "./Shell.tsx";
+import { showTheme } from "./theme.ts";
 import { Unlock } from "./Unlock.tsx";
 import { useCall } from "./use-call.ts";
 
@@ -16,10 +17,20 @@ import { useCall } from "./use-call.ts";
 let opened: Promise<Client> | null = null;
 const openOnce = () => (opened ??= openClient());
 
+async function openApp(): Promise<Client> {
+  const client = await openOnce();
+  // Before anything is drawn, so that the page does not change colour; it also finds out that a session has ended.
+  const { theme } = await client.call("settings.read", {});
+  showTheme(theme);
+  return client;
+}
+
 export function App() {
-  const [client, again] = useCall(openOnce);
+  const [client, again] = useCall(openApp);
   if (client.status === "loading") return null;
   if (client.status === "failed") {
+    // A bearer of an earlier run of the app is worth nothing.
+    if (errorRecord(client.error).code === "unauthorized") forgetSession();
     const { code, message } = errorRecord(client.error);
     return (
       <EmptyState

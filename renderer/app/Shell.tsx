@@ -13,7 +13,7 @@ import { useNotice } from "../ui/Notices.tsx";
 import { createFrameStore } from "../viewport/frame-store.ts";
 import { Viewer } from "../viewport/Viewer.tsx";
 import { createViewportStore } from "../viewport/viewport-store.ts";
-import { readTheme, useTheme, writeTheme } from "./theme.ts";
+import { showTheme, type Theme, useTheme } from "./theme.ts";
 import { useCall } from "./use-call.ts";
 import { keepPlace, keptPlace, type Screen } from "./place.ts";
 
@@ -71,6 +71,13 @@ export function Shell({ client, archive }: ShellProps) {
     if (study) keepPlace({ screen, study: study.studyInstanceUid });
   }, [screen, study]);
 
+  function chooseTheme(chosen: Theme) {
+    showTheme(chosen);
+    client
+      .call("settings.write", { theme: chosen })
+      .catch((thrown: unknown) => say(toAppError(thrown).message));
+  }
+
   function closeStudy() {
     store.close();
     setStudy(null);
@@ -108,7 +115,7 @@ export function Shell({ client, archive }: ShellProps) {
           icon="theme"
           label={theme === "light" ? "Dark theme" : "Light theme"}
           edge="end"
-          onClick={() => writeTheme(readTheme() === "light" ? "dark" : "light")}
+          onClick={() => chooseTheme(theme === "light" ? "dark" : "light")}
         />
       </header>
       <div className="screen" hidden={screen !== "studies"}>
@@ -148,6 +155,7 @@ export function Shell({ client, archive }: ShellProps) {
             info={info}
             settings={settings}
             onSettings={setSettings}
+            onTheme={chooseTheme}
           />
         </div>
       )}

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import type { Client } from "../../core/client.ts";
 import type { AppInfo, ArchiveStatus, Settings } from "../../core/settings.ts";
-import { type Theme, useTheme, writeTheme } from "../app/theme.ts";
+import { type Theme, useTheme } from "../app/theme.ts";
 import { ErrorNotice } from "../ui/ErrorNotice.tsx";
 import { Field } from "../ui/Field.tsx";
 import { Select } from "../ui/Select.tsx";
@@ -16,9 +16,17 @@ interface SettingsScreenProps {
   readonly info: AppInfo | null;
   readonly settings: Settings | null;
   readonly onSettings: (settings: Settings) => void;
+  readonly onTheme: (theme: Theme) => void;
 }
 
-export function SettingsScreen({ client, archive, info, settings, onSettings }: SettingsScreenProps) {
+export function SettingsScreen({
+  client,
+  archive,
+  info,
+  settings,
+  onSettings,
+  onTheme,
+}: SettingsScreenProps) {
   const theme = useTheme();
   const [error, setError] = useState<unknown>(null);
 
@@ -46,7 +54,7 @@ export function SettingsScreen({ client, archive, info, settings, onSettings }: 
               { value: "light", label: "Light" },
               { value: "system", label: "As the system" },
             ]}
-            onChange={(value) => writeTheme(value as Theme)}
+            onChange={(value) => onTheme(value as Theme)}
           />
         </section>
         {settings && (

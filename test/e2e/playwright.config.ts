@@ -1,0 +1,38 @@
+import { defineConfig } from "@playwright/test";
+
+/**
+ * The app from dist/ as a user has it: `npx playwright test -c test/e2e/playwright.config.ts`, after a build.
+ * MEDITRON_CHROMIUM names another browser than the system's Chromium.
+ */
+export default defineConfig({
+  testDir: ".",
+  outputDir: "../../test-results/e2e",
+  // Hosts, archives and models share two cores at the least.
+  workers: 1,
+  timeout: 120_000,
+  expect: { timeout: 20_000 },
+  reporter: [["list"]],
+  forbidOnly: true,
+  projects: [
+    {
+      name: "chromium",
+      use: {
+        launchOptions: {
+          executablePath: process.env["MEDITRON_CHROMIUM"] ?? "/usr/bin/chromium",
+          args: [
+            "--no-sandbox",
+            "--disable-gpu",
+            // Software WebGL needs it since Chromium 144.
+            "--enable-unsafe-swiftshader",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+          ],
+        },
+      },
+    },
+    { name: "electron", testIgnore: ["**/surfaces.spec.ts"] },
+  ],
+});
