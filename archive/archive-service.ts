@@ -1,0 +1,108 @@
+import { appError } from "../core/errors.ts";
+import type { ArchiveApi, OpenArchive } from "./api.ts";
+import type { ByteSource } from "./byte-source.ts";
+import { checkFiles } from "./dicom/check-files.ts";
+import { loadDictionary } from "./dicom/dictionary.ts";
+import { headerElements } from "./dicom/header-elements.ts";
+import { parseHeader } from "./dicom/parse-header.ts";
+import { readFrame } from "./dicom/read-frame.ts";
+import { instanceHeader } from "./dicom/read-instance.ts";
+import type { Candidate } from "./import/candidate.ts";
+import { importCandidates } from "./import/import-candidates.ts";
+import { createUploads, type Uploads } from "./import/uploads.ts";
+import { walkFiles } from "./import/walk-files.ts";
+import { createLooseFiles } from "./loose-files.ts";
+import { createOpenedHeaders, type OpenedHeaders } from "./opened-headers.ts";
+import { type ArchiveStore, openArchiveStore } from "./store/archive-store.ts";
+import { readThumbnail } from "./thumbnail.ts";
+
+interface Opened {
+  readonly dataFolder: string;
+  readonly store: ArchiveStore;
+  readonly uploads: Uploads;
+  readonly headers: OpenedHeaders;
+}
+
+/** The archive process behind its port: one archive, opened by the host with its key. */
+export function createArchiveService(): ArchiveApi {
+  let opened: Opened | null = null;
+  const loose = createLooseFiles();
+
+  function current(): Opened {
+    if (!opened) throw appError("archive-locked", "The archive is not open yet.");
+    return opened;
+  }
+
+  async function open({ dataFolder, dataKey }: OpenArchive) {
+    if (opened?.dataFolder === dataFolder) return opened.store.health();
+    await close();
+    const store = await openArchiveStore({ dataFolder, dataKey });
+    const uploads = createUploads(store.spools);
+    opened = { dataFolder, store, uploads, headers: createOpenedHeaders(store) };
+    return store.health();
+  }
+
+  async function close(): Promise<void> {
+    const closing = opened;
+    opened = null;
+    await closing?.uploads.discardAll();
+    await closing?.store.close();
+  }
+
+  function importAll(candidates: AsyncGenerator<Candidate, void, void>, signal: AbortSignal) {
+    const { store } = current();
+    return importCandidates({ store, candidates, readHeader, signal });
+  }
+
+  return {
+    open,
+    close,
+    health: async () => current().store.health(),
+
+    importPaths: ({ paths }, signal) => importAll(walkFiles(paths, signal), signal),
+    uploadChunk: (chunk) => current().uploads.receive(chunk),
+    async *importUpload({ upload }, signal) {
+      const { uploads } = current();
+      try {
+        yield* importAll(uploads.candidates(upload), signal);
+      } finally {
+        await uploads.discard(upload);
+      }
+    },
+    discardUpload: ({ upload }) => current().uploads.discard(upload),
+
+    listStudies: async ({ search }) => current().store.catalog.studies(search),
+    listSeries: async ({ studyInstanceUid }) => current().store.catalog.series(studyInstanceUid),
+    deleteStudy: ({ studyInstanceUid }) => current().store.changes.deleteStudy(studyInstanceUid),
+    locate: async ({ uid }) => current().store.catalog.locate(uid),
+
+    async readFrame({ sopInstanceUid, frame }, signal) {
+      return readFrame(await current().headers.of(sopInstanceUid, signal), frame, signal);
+    },
+    summariseFrame: async (frame) => current().store.catalog.summary(frame),
+    async readHeader({ sopInstanceUid }, signal) {
+      return headerElements(await current().headers.of(sopInstanceUid, signal), await loadDictionary());
+    },
+    async thumbnail({ seriesInstanceUid }, signal) {
+      const { store, headers } = current();
+      return readThumbnail(store, headers, { series: seriesInstanceUid, signal });
+    },
+
+    saveAnswer: async (answer) => current().store.answers.save(answer),
+    listAnswers: async ({ studyInstanceUid }) => current().store.answers.ofStudy(studyInstanceUid),
+    readAnswer: async ({ id }) => current().store.answers.read(id),
+    deleteAnswer: async ({ id }) => current().store.answers.remove(id),
+
+    openFiles: ({ path }, signal) => loose.open(path, signal),
+    readFileFrame: (source, signal) => loose.frame(source, signal),
+    summariseFileFrame: (source, signal) => loose.summary(source, signal),
+    checkFiles,
+    writeSample: async () => {
+      throw appError("not-supported", "The sample study is not part of this build.");
+    },
+  };
+}
+
+async function readHeader(source: ByteSource, signal: AbortSignal) {
+  return instanceHeader(await parseHeader(source, signal));
+}
