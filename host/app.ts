@@ -85,7 +85,8 @@ export function createApp(options: AppOptions): App {
     log,
     async prepare(api, signal) {
       const { provider } = await settings.read();
-      await api.configure({ packFolders: folders.packs, provider, threads: null }, signal);
+      const stateFolder = path.join(folders.data, "state");
+      await api.configure({ packFolders: folders.packs, provider, threads: null, stateFolder }, signal);
     },
   });
   const context: Context = {

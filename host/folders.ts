@@ -37,7 +37,7 @@ export function findFolders(request: { dataFolder: string | null; env: Environme
     logs: path.join(data, "logs"),
     keyFile: path.join(config, "archive.keys"),
     packs: [
-      path.join(root, "models", "packs"),
+      path.join(unpacked(root), "models", "packs"),
       path.join(data, "packs"),
       ...further.map((f) => path.resolve(f)),
     ],
@@ -59,9 +59,14 @@ export function appVersion(root: string): string {
   return (JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")) as { version: string }).version;
 }
 
-/** The bundle of a child process. Inside an asar archive the children run from the unpacked copy beside it. */
+/** The bundle of a child process. */
 export function childScript(root: string, name: "archive" | "models"): string {
-  return path.join(root.replace(/app\.asar$/, "app.asar.unpacked"), "dist", name, "process.js");
+  return path.join(unpacked(root), "dist", name, "process.js");
+}
+
+/** What native code opens by path cannot lie inside the installed app's asar archive, but beside it. */
+function unpacked(root: string): string {
+  return root.replace(/app\.asar$/, "app.asar.unpacked");
 }
 
 function defaultDataFolder(env: Environment): string {
