@@ -24,6 +24,8 @@ export interface InferenceSettings {
   /** "auto", "cpu", "webgpu", "cuda". */
   readonly provider: string;
   readonly threads: number | null;
+  /** Where the process remembers a graphics driver that ended it; null: nowhere. */
+  readonly stateFolder: string | null;
 }
 
 /** The exact model input, 8 bit, before normalisation: `channels` interleaved by pixel. */
