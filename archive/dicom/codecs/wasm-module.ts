@@ -62,7 +62,8 @@ export function copyDecoded(decoder: WasmDecoder, samples: number): Uint8Array |
   const decoded = decoder.getDecodedBuffer();
   if (decoder.getFrameInfo().bitsPerSample <= 8) {
     if (decoded.length < samples) throw damaged();
-    return decoded.slice(0, samples);
+    // libjpeg-turbo hands out a Uint8ClampedArray, which is no kind of StoredValues.
+    return new Uint8Array(decoded.buffer, decoded.byteOffset, samples).slice();
   }
   if (decoded.length < samples * 2) throw damaged();
   return new Uint16Array(decoded.slice(0, samples * 2).buffer);
