@@ -108,7 +108,7 @@ export function StudiesScreen({ client, native, onOpen, onDeleted }: StudiesScre
               disabled={importer.state.status === "running"}
               onClick={() => void importer.start({ type: "sample" })}
             >
-              Open the sample study
+              Add the sample study (phantom)
             </Button>
           </EmptyState>
         )}

@@ -4,6 +4,7 @@ export interface MenuItem {
   readonly key: string;
   readonly label: string;
   readonly note?: string;
+  readonly shortcut?: string;
   readonly checked?: boolean;
   readonly danger?: boolean;
   readonly onChoose: () => void;
@@ -86,8 +87,9 @@ export function Menu({ label, items, align = "start", className = "button", chil
                 item.onChoose();
               }}
             >
-              <span>{item.label}</span>
+              <span className="menu-label">{item.label}</span>
               {item.note && <span className="muted small number">{item.note}</span>}
+              {item.shortcut && <kbd className="menu-key">{item.shortcut}</kbd>}
             </button>
           ))}
         </div>

@@ -40,7 +40,8 @@ function SeriesTile({ client, series, shown, onOpen }: SeriesTileProps) {
   const find = useCallback(async () => seriesInstanceUid, [seriesInstanceUid]);
   const [element, thumbnail] = useThumbnail(client, find);
   const count = framesOfSeries(series).length;
-  const title = series.seriesDescription || `Series ${series.seriesNumber ?? ""}`.trim();
+  const numbered = series.seriesNumber === null ? "No description" : `Series ${series.seriesNumber}`;
+  const title = series.seriesDescription || numbered;
   return (
     <button
       type="button"

@@ -1,4 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { nameText } from "../ask/words.ts";
 import { Button } from "../ui/Button.tsx";
 import { EmptyState } from "../ui/EmptyState.tsx";
 import { EvidenceLayer } from "./EvidenceLayer.tsx";
@@ -61,9 +62,17 @@ export function Stage({ store, technique }: StageProps) {
       {image.status === "ready" && <StageText state={state} technique={technique} />}
       {image.status === "failed" && (
         <div className="stage-message" role="alert">
+          <div className="stage-text">
+            <div className="corner corner-top-left">
+              <strong>{nameText(state.study?.patientName ?? "")}</strong>
+              <span>{state.study?.patientId}</span>
+            </div>
+          </div>
           <EmptyState icon="warning" title={`Image ${image.index + 1} cannot be shown`} text={image.message}>
-            <code className="stage-code">{image.code}</code>
-            <Button onClick={store.retry}>Try again</Button>
+            <div className="stage-failed">
+              <code className="stage-code">{image.code}</code>
+              <Button onClick={store.retry}>Try again</Button>
+            </div>
           </EmptyState>
         </div>
       )}

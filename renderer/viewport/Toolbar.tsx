@@ -45,7 +45,8 @@ export function Toolbar({ store, onHeader }: ToolbarProps) {
           items={presets.map((preset, index) => ({
             key: preset.key,
             label: preset.label,
-            note: [presetText(preset.voi), index < 9 ? `${index + 1}` : ""].filter(Boolean).join("   "),
+            note: presetText(preset.voi),
+            ...(index < 9 ? { shortcut: `${index + 1}` } : {}),
             checked: JSON.stringify(preset.voi) === JSON.stringify(voi),
             onChoose: () => store.setVoi(preset.voi),
           }))}
@@ -78,7 +79,7 @@ export function Toolbar({ store, onHeader }: ToolbarProps) {
         disabled={!ready}
         onClick={() => store.setTurn(turned(camera.turn))}
       />
-      <IconButton icon="reset" label="Reset the view" shortcut="R" disabled={!ready} onClick={store.reset} />
+      <IconButton icon="fit" label="Reset the view" shortcut="R" disabled={!ready} onClick={store.reset} />
       <span className="toolbar-space" />
       <IconButton icon="header" label="DICOM header" edge="end" disabled={!series} onClick={onHeader} />
     </div>
