@@ -2,6 +2,7 @@ import { appError } from "../../core/errors.ts";
 import type { FrameRef, FrameSummary } from "../../core/frame.ts";
 import { sliceOrder } from "../../core/slice-order.ts";
 import type { Instance, InstanceUid, Series, SeriesUid, Study, StudyUid } from "../../core/study.ts";
+import { archiveDamaged } from "./damage.ts";
 import type { InstanceRow, SeriesRow, StudyRow } from "./rows.ts";
 import type { SealedTables } from "./sealed-tables.ts";
 import { matchesSearch } from "./search.ts";
@@ -50,10 +51,15 @@ export function createCatalog(tables: SealedTables): Catalog {
   const findSeries = (uid: SeriesUid) => tables.get("series", uid) as SeriesRow | null;
   const findInstance = (uid: InstanceUid) => tables.get("instances", uid) as InstanceRow | null;
 
-  function series(study: StudyUid): Series[] {
-    if (!findStudy(study)) throw appError("study-not-found", "This study is no longer in the archive.");
-    const rows = tables.select("series", { study }) as SeriesRow[];
-    return rows.toSorted(bySeriesNumber).map(seriesOf);
+  function series(uid: StudyUid): Series[] {
+    const study = findStudy(uid);
+    if (!study) throw appError("study-not-found", "This study is no longer in the archive.");
+    const rows = tables.select("series", { study: uid }) as SeriesRow[];
+    const all = rows.toSorted(bySeriesNumber).map(seriesOf);
+    const instances = all.reduce((sum, { instances: { length } }) => sum + length, 0);
+    // An index page that was damaged since the archive was opened may hide rows; a slice must not be missed.
+    if (all.length !== study.seriesCount || instances !== study.instanceCount) throw archiveDamaged();
+    return all;
   }
 
   function oneSeries(uid: SeriesUid): Series {
