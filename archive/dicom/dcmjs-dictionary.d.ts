@@ -1,0 +1,3 @@
+declare module "dcmjs/dictionary" {
+  export const dictionary: Record<string, { readonly vr: string; readonly name: string }>;
+}
