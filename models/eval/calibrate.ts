@@ -9,7 +9,6 @@ import { planStand, standsOf } from "../evidence/stand.ts";
 import { standsAlone } from "../evidence/stands-alone.ts";
 import { splitSentences } from "../text/sentences.ts";
 import type { CaseStore } from "./case-store.ts";
-import { claimOf } from "./claims.ts";
 import type { DataImage } from "./data-sets.ts";
 import type { EvalModel } from "./eval-model.ts";
 import { type ForcedAnswer, groundForced, groundingRequest } from "./forced-answer.ts";
@@ -41,7 +40,7 @@ export function planCalibration(images: readonly DataImage[], limit: number | nu
   const tune = images.filter((image) => image.part === "tune");
   const polar = tune.flatMap((image) =>
     Object.entries(image.findings).flatMap(([finding, truth]) =>
-      claimOf(finding) === null ? [] : [{ image, finding, truth }],
+      image.claims[finding] === undefined ? [] : [{ image, finding, truth }],
     ),
   );
   const count = Math.min(limit ?? polarImages, polarImages);
@@ -99,13 +98,14 @@ export async function* calibrate(
     yield progress.step(`null ${pair.key}`);
   }
 
+  const sets = [...new Set(plan.region.map(({ source }) => source.set))];
   const calibration = v.parse(calibrationSchema, {
     version: 1,
     search: searchName,
     reliance: relianceBlock(reliance),
     region: regionBlock(effects),
     probability: { temperature: fitTemperature(polar), pairs: polar.length },
-    data: "tune part of FracAtlas, BUSI and NIH ChestX-ray14 (models/training/data.py)",
+    data: `tune part of ${sets.join(", ")}`,
     command: `meditron eval calibrate --data DATA --pack ${model.pack.name}`,
     date: new Date().toISOString().slice(0, 10),
   } satisfies Calibration);
@@ -206,7 +206,7 @@ async function measurePolar(
   { image, finding }: CalibrationPlan["polar"][number],
   signal: AbortSignal,
 ): Promise<number> {
-  const question = { question: claimOf(finding)!.question, choices: null, facts: image.facts };
+  const question = { question: image.claims[finding]!.question, choices: null, facts: image.facts };
   const bound = model.bind(question);
   const plan = planStand({ ...question, answer: { text: "Yes.", sentences: splitSentences("Yes.") } });
   const embeddings = await bound.encode([shelf.view(image).input], signal);
@@ -218,7 +218,7 @@ async function measurePolar(
 }
 
 function forced({ shelf }: CalibrateInput, pair: Pair): ForcedAnswer {
-  const claim = claimOf(pair.finding)!;
+  const claim = pair.source.claims[pair.finding]!;
   const view = shelf.view(pair.shown);
   const nothing = pair.kind === "blank" || pair.kind === "noise";
   return {

@@ -1,14 +1,12 @@
-/**
- * What is asked about a finding, and the answer that states it as present: the wording that the embedded pack was
- * trained on (models/training/questions.py).
- */
+/** What is asked about a finding, and the answers that state it as present and as absent. */
 export interface Claim {
   readonly question: string;
   readonly present: string;
   readonly absent: string;
 }
 
-const claims: Readonly<Record<string, Claim>> = {
+/** The wording that the embedded pack was trained on (models/training/questions.py). */
+export const trainedClaims: Readonly<Record<string, Claim>> = {
   fracture: thereIs("a fracture"),
   lesion: thereIs("a lesion"),
   malignant: {
@@ -29,10 +27,6 @@ const claims: Readonly<Record<string, Claim>> = {
   Pneumonia: thereIs("pneumonia"),
   Pneumothorax: thereIs("a pneumothorax"),
 };
-
-export function claimOf(finding: string): Claim | null {
-  return claims[finding] ?? null;
-}
 
 function thereIs(finding: string): Claim {
   const bare = finding.replace(/^an? /, "");

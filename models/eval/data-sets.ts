@@ -5,16 +5,18 @@ import * as v from "valibot";
 import { appError } from "../../core/errors.ts";
 import type { HeaderFacts } from "../../core/frame.ts";
 import type { Rectangle } from "../../core/view.ts";
+import { type Claim, trainedClaims } from "./claims.ts";
+import { readOwnData } from "./own-data.ts";
 
 /**
  * The open image sets that the embedded pack is trained and measured on, and their split, as models/training/data.py
- * has it: the part is a function of the group alone.
+ * has it: the part is a function of the group alone. A folder with an `evaluation.json` is a set of its own
+ * (own-data.ts).
  */
-export type SetName = "fracatlas" | "busi" | "nih-cxr14";
 export type Part = "train" | "tune" | "report";
 
 export interface DataImage {
-  readonly set: SetName;
+  readonly set: string;
   readonly file: string;
   /** Absolute. */
   readonly path: string;
@@ -25,15 +27,19 @@ export interface DataImage {
   readonly facts: HeaderFacts;
   /** What the set says; an absent key is unknown. */
   readonly findings: Readonly<Record<string, boolean>>;
+  /** How a finding is asked about and stated; findings without wording are not used. */
+  readonly claims: Readonly<Record<string, Claim>>;
   /** Stored pixels. */
   readonly boxes: readonly { readonly finding: string; readonly box: Rectangle }[];
 }
+
+type OpenSet = "fracatlas" | "busi" | "nih-cxr14";
 
 const splitSeed = 20261122;
 const trainShare = 0.66;
 const tuneShare = 0.12;
 
-export function partOf(set: SetName, group: string): Part {
+export function partOf(set: string, group: string): Part {
   const digest = createHash("sha256").update(`${splitSeed}|${set}|${group}`).digest();
   const at = Number(digest.readBigUInt64BE(0)) / 2 ** 64;
   if (at < trainShare) return "train";
@@ -60,6 +66,8 @@ type Task = v.InferOutput<typeof taskSchema>;
 
 /** @throws file-not-found, bad-input */
 export async function readDataSets(folder: string): Promise<DataImage[]> {
+  const own = await readOwnData(folder);
+  if (own !== null) return own;
   const sets = await Promise.all(
     (["fracatlas", "busi", "nih-cxr14"] as const).map(async (set) =>
       (await readTasks(folder, set)).map((task) => dataImage(folder, set, task)),
@@ -68,7 +76,7 @@ export async function readDataSets(folder: string): Promise<DataImage[]> {
   return sets.flat();
 }
 
-async function readTasks(folder: string, set: SetName): Promise<Task[]> {
+async function readTasks(folder: string, set: OpenSet): Promise<Task[]> {
   let text: string;
   try {
     text = await readFile(path.join(folder, set, "tasks.json"), "utf8");
@@ -80,7 +88,7 @@ async function readTasks(folder: string, set: SetName): Promise<Task[]> {
   return parsed.output;
 }
 
-function dataImage(folder: string, set: SetName, task: Task): DataImage {
+function dataImage(folder: string, set: OpenSet, task: Task): DataImage {
   const group = task.group ?? task.patient ?? task.file;
   const findings = findingsOf(set, task);
   return {
@@ -92,6 +100,7 @@ function dataImage(folder: string, set: SetName, task: Task): DataImage {
     region: set === "fracatlas" ? (task.strata.region ?? "") : set === "busi" ? "breast" : "chest",
     facts: factsOf(set, task),
     findings,
+    claims: trainedClaims,
     boxes: task.boxes.flatMap(({ name, box: [x, y, width, height] }) => {
       const finding = set === "fracatlas" ? "fracture" : set === "busi" ? "lesion" : name;
       const box = { finding, box: { x, y, width, height } };
@@ -102,7 +111,7 @@ function dataImage(folder: string, set: SetName, task: Task): DataImage {
   };
 }
 
-function findingsOf(set: SetName, { labels, strata }: Task): Record<string, boolean> {
+function findingsOf(set: OpenSet, { labels, strata }: Task): Record<string, boolean> {
   if (set === "fracatlas") {
     return { fracture: labels[0] === "fractured", hardware: (strata.hardware ?? 0) > 0 };
   }
@@ -121,7 +130,7 @@ export const chestFindings = [
   "Pneumothorax",
 ] as const;
 
-function factsOf(set: SetName, { strata }: Task): HeaderFacts {
+function factsOf(set: OpenSet, { strata }: Task): HeaderFacts {
   if (set === "busi") return { modality: "US", bodyPart: "BREAST", view: null };
   if (set === "nih-cxr14") return { modality: "DX", bodyPart: "CHEST", view: strata.view ?? null };
   return { modality: "CR", bodyPart: (strata.region ?? "").split("+")[0]!.toUpperCase(), view: null };

@@ -3,7 +3,6 @@ import type { SentenceEvidence } from "../../core/evidence.ts";
 import type { Rectangle } from "../../core/view.ts";
 import type { EvaluationEvent } from "../../core/evaluation.ts";
 import { type CaseStore } from "./case-store.ts";
-import { claimOf } from "./claims.ts";
 import type { DataImage } from "./data-sets.ts";
 import type { EvalModel } from "./eval-model.ts";
 import { groundForced, groundingRequest } from "./forced-answer.ts";
@@ -28,7 +27,7 @@ export interface RatePlan {
 
 export function planRates(images: readonly DataImage[], limit: number | null): RatePlan {
   const each = limit ?? casesEachSet;
-  const sets = ["fracatlas", "busi", "nih-cxr14"] as const;
+  const sets = [...new Set(images.map(({ set }) => set))];
   const pairs = truePairs(images, "report").filter(({ finding }) => finding !== "lesion");
   const lesions = truePairs(images, "report").filter(({ finding }) => finding === "lesion");
   return {
@@ -78,7 +77,7 @@ async function measure(
   { model, shelf, pair }: { model: EvalModel; shelf: ImageShelf; pair: Pair },
   signal: AbortSignal,
 ): Promise<RateCase> {
-  const claim = claimOf(pair.finding)!;
+  const claim = pair.source.claims[pair.finding]!;
   const shown = shelf.view(pair.shown);
   const view =
     pair.kind === "blank" || pair.kind === "noise" ? wrongImage(shown, pair.kind, pair.seed) : shown;

@@ -1,5 +1,4 @@
 import { seededRandom } from "../evidence/noise.ts";
-import { claimOf } from "./claims.ts";
 import type { DataImage, Part } from "./data-sets.ts";
 import type { WrongKind } from "./wrong-images.ts";
 
@@ -21,7 +20,7 @@ export function truePairs(images: readonly DataImage[], part: Part): Pair[] {
     .filter((image) => image.part === part)
     .flatMap((image) => {
       const findings = [...new Set(image.boxes.map(({ finding }) => finding))].filter(
-        (one) => claimOf(one) !== null,
+        (one) => image.claims[one] !== undefined,
       );
       return findings.map((finding) => pair(image, image, { finding, kind: "true" }));
     });

@@ -1,7 +1,6 @@
 import { groupedBy } from "./grouped-by.ts";
 import { availableParallelism, cpus } from "node:os";
 import type { EvaluationEvent } from "../../core/evaluation.ts";
-import { claimOf } from "./claims.ts";
 import type { DataImage } from "./data-sets.ts";
 import type { EvalModel } from "./eval-model.ts";
 import { groundForced, groundingRequest } from "./forced-answer.ts";
@@ -30,7 +29,7 @@ export async function* evaluateTiming(
   const progress = pace(pairs.length);
   const times: Record<string, number>[] = [];
   for (const pair of pairs) {
-    const claim = claimOf(pair.finding)!;
+    const claim = pair.source.claims[pair.finding]!;
     const question = { question: claim.question, choices: null, facts: pair.source.facts };
     const answer = { question, text: claim.present, view: shelf.view(pair.shown), seed: 0 };
     // Every state is computed to its end, as for an answer whose sentences all rely on the image.
