@@ -95,7 +95,15 @@ async function openInBrowser() {
       "--window-size=1440,900",
       ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
     ];
-    await run(browser, options, { stdio: "ignore" });
+    const opened = performance.now();
+    const failed = await run(browser, options, { stdio: "ignore" }).then(
+      () => false,
+      () => performance.now() - opened < 5_000,
+    );
+    if (!failed) return;
+    step("the window could not be opened");
+    step(`address (good for one use): ${(await linkOfOther()).url}`);
+    await served.ended;
   } finally {
     served.stop();
     await rm(profile, { recursive: true, force: true });

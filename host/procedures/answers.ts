@@ -61,21 +61,18 @@ async function* ask(
   };
   const request: AnswerRequest = { id: randomUUID(), question, views };
   const record = recordOf(request);
-  const warn = seenWarning(question);
   const inference = await context.inference.ready(signal);
   const partial = createPartialAnswer(question);
   let finished = false;
   try {
     for await (const event of inference.answer(request, signal)) {
       if (event.type !== "done") {
-        const shown = event.type === "accepted" ? { ...event, warnings: warn(event.warnings) } : event;
-        partial.add(shown);
-        yield shown;
+        partial.add(event);
+        yield event;
         continue;
       }
       finished = true;
-      const answer = { ...event.answer, warnings: warn(event.answer.warnings) };
-      yield { type: "done", answer: await save(context, { record, answer }) };
+      yield { type: "done", answer: await save(context, { record, answer: event.answer }) };
     }
   } finally {
     if (!finished && signal.aborted) await savePartial(context, { record, partial });
@@ -115,13 +112,6 @@ type RecordStart = Omit<AnswerRecord, "answer">;
 
 function recordOf({ id, question, views }: AnswerRequest): RecordStart {
   return { id, askedAt: new Date().toISOString(), subject: views[0]!.summary, input: question };
-}
-
-/** A radiologist must never take an answer about some slices for one about all. */
-function seenWarning({ views, unseenSlices }: Question): (warnings: readonly string[]) => string[] {
-  if (unseenSlices === 0) return (warnings) => [...warnings];
-  const warning = `${views.length} of ${views.length + unseenSlices} slices seen.`;
-  return (warnings) => (warnings.includes(warning) ? [...warnings] : [...warnings, warning]);
 }
 
 /** The answer as it was saved; it says so where it could not be. */
