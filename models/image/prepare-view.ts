@@ -44,12 +44,13 @@ export function prepareView(view: View, frame: PixelFrame, spec: ImageSpec): Pre
   const sideways = view.turn.rotate === 90 || view.turn.rotate === 270;
   const content = fitContent(turnedSize(crop, view.turn), spec, sideways ? 1 / frame.aspect : frame.aspect);
   return {
-    input: padded(resizePicture(colours, content), content, spec),
+    input: padPicture(resizePicture(colours, content), content, spec),
     geometry: { frame: size, crop, turn: view.turn, content },
   };
 }
 
-function padded(picture: Picture, at: { x: number; y: number }, spec: ImageSpec): ModelInput {
+/** A picture at its place in a model input, with the pack's grey around it. */
+export function padPicture(picture: Picture, at: { x: number; y: number }, spec: ImageSpec): ModelInput {
   const { width, height } = spec;
   const { channels } = picture;
   const pixels = new Uint8Array(width * height * channels).fill(spec.pad_value);

@@ -5,7 +5,8 @@ import { type GraphSource, Session, type SessionOptions } from "./ort/session.ts
 import { Tensor } from "./ort/tensor.ts";
 
 export interface LanguageModelSource {
-  readonly embed: GraphSource;
+  /** Null: a decoder that is only given embeddings. */
+  readonly embed: GraphSource | null;
   readonly decoder: GraphSource;
   readonly vocabulary: number;
   /** Tokens. */
@@ -20,11 +21,11 @@ export class OrtLanguageModel implements LanguageModel {
   readonly hidden: number;
   readonly vocabulary: number;
   readonly contextLength: number;
-  readonly #embed: Session;
+  readonly #embed: Session | null;
   readonly #decoder: Session;
   readonly #shape: CacheShape;
 
-  private constructor(embed: Session, decoder: Session, source: LanguageModelSource) {
+  private constructor(embed: Session | null, decoder: Session, source: LanguageModelSource) {
     this.#embed = embed;
     this.#decoder = decoder;
     this.vocabulary = source.vocabulary;
@@ -40,11 +41,11 @@ export class OrtLanguageModel implements LanguageModel {
 
   static async open(source: LanguageModelSource, options: SessionOptions): Promise<OrtLanguageModel> {
     // A table look-up gains nothing on a graphics card.
-    const embed = await Session.open(source.embed, { ...options, provider: null });
+    const embed = source.embed && (await Session.open(source.embed, { ...options, provider: null }));
     try {
       return new OrtLanguageModel(embed, await Session.open(source.decoder, options), source);
     } catch (thrown) {
-      await embed.dispose();
+      await embed?.dispose();
       throw thrown;
     }
   }
@@ -54,6 +55,7 @@ export class OrtLanguageModel implements LanguageModel {
   }
 
   async embed(ids: readonly number[], signal: AbortSignal): Promise<Float32Array> {
+    if (!this.#embed) throw appError("model-failed", "This model has no table of tokens.");
     const output = new Tensor(new Float32Array(ids.length * this.hidden), [ids.length, this.hidden]);
     if (ids.length > 0) {
       await runOnce(
@@ -104,7 +106,7 @@ export class OrtLanguageModel implements LanguageModel {
   }
 
   async dispose(): Promise<void> {
-    await this.#embed.dispose();
+    await this.#embed?.dispose();
     await this.#decoder.dispose();
   }
 

@@ -62,21 +62,22 @@ export class TextTokenizer {
   }
 
   /**
-   * The tokens of `text` where it follows `prefix`, as the model would have said them, with offsets into `text`.
-   * A token that reaches from prefix into text counts as the text's.
+   * The tokens of `text` where it follows `prefix`, as the model would have said them, with offsets into `text`;
+   * `before` are the ids of the prefix. A token that reaches from prefix into text counts as the text's.
    */
-  encodeAfter(prefix: string, text: string): TextToken[] {
+  encodeAfter(prefix: string, text: string): { before: number[]; tokens: TextToken[] } {
     const all = this.encode(prefix + text);
     const before = this.encode(prefix);
     let first = 0;
     while (first < before.length && before[first] === all[first]) first += 1;
     const ends = this.#ends(all, prefix + text);
     const at = (end: number) => Math.min(Math.max(end - prefix.length, 0), text.length);
-    return all.slice(first).map((id, index) => ({
+    const tokens = all.slice(first).map((id, index) => ({
       id,
       start: at(first + index === 0 ? 0 : ends[first + index - 1]!),
       end: at(ends[first + index]!),
     }));
+    return { before: all.slice(0, first), tokens };
   }
 
   /** Where each token ends in the text: the longest beginning of the text that the tokens so far decode to. */

@@ -32,6 +32,10 @@ export interface OrtFunctions {
     values: readonly string[],
     count: number,
   ): Status;
+  CreateCUDAProviderOptions(cuda: OutHandle): Status;
+  SessionOptionsAppendExecutionProvider_CUDA_V2(options: Handle, cuda: Handle): Status;
+  ReleaseCUDAProviderOptions(cuda: Handle): void;
+  DisableMemPattern(options: Handle): Status;
   ReleaseSessionOptions(options: Handle): void;
 
   CreateSession(env: Handle, path: string, options: Handle, session: OutHandle): Status;
@@ -114,6 +118,7 @@ const signatures: SignatureTable = {
   CreateSession: [7, status, [handle, filePath, handle, outHandle]],
   CreateSessionFromArray: [8, status, [handle, "void *", "size_t", handle, outHandle]],
   CreateSessionOptions: [10, status, [outHandle]],
+  DisableMemPattern: [17, status, [handle]],
   SetSessionLogSeverityLevel: [22, status, [handle, "int"]],
   SetSessionGraphOptimizationLevel: [23, status, [handle, "int"]],
   SetIntraOpNumThreads: [24, status, [handle, "int"]],
@@ -154,6 +159,9 @@ const signatures: SignatureTable = {
   ReleaseIoBinding: [135, "void", [handle]],
   BindInput: [136, status, [handle, text, handle]],
   BindOutput: [137, status, [handle, text, handle]],
+  SessionOptionsAppendExecutionProvider_CUDA_V2: [204, status, [handle, handle]],
+  CreateCUDAProviderOptions: [205, status, [outHandle]],
+  ReleaseCUDAProviderOptions: [208, "void", [handle]],
   SessionOptionsAppendExecutionProvider: [
     216,
     status,

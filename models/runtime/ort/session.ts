@@ -192,12 +192,28 @@ function sessionOptions(functions: OrtFunctions, source: GraphSource, options: S
 }
 
 function appendProvider(functions: OrtFunctions, native: Handle, provider: SessionProvider): void {
+  if (provider.name === "CUDA") {
+    appendCuda(functions, native);
+    return;
+  }
+  // DirectML needs memory that does not move (its documentation); the others do not care.
+  if (provider.name === "DML") check(functions, functions.DisableMemPattern(native));
   const keys = Object.keys(provider.options);
   const values = Object.values(provider.options);
   check(
     functions,
     functions.SessionOptionsAppendExecutionProvider(native, provider.name, keys, values, keys.length),
   );
+}
+
+/** CUDA has functions of its own: the general one does not know it. */
+function appendCuda(functions: OrtFunctions, native: Handle): void {
+  const options = take(functions, (out) => functions.CreateCUDAProviderOptions(out));
+  try {
+    check(functions, functions.SessionOptionsAppendExecutionProvider_CUDA_V2(native, options));
+  } finally {
+    functions.ReleaseCUDAProviderOptions(options);
+  }
 }
 
 function names(ort: OrtEnvironment, session: Handle, side: "Input" | "Output"): string[] {

@@ -11,7 +11,7 @@ export const tiny = {
   context: 512,
 } as const;
 
-export function tinyDecoder(options: { readonly packing: boolean }): Uint8Array {
+export function tinyDecoder({ vocabulary }: { readonly vocabulary: number } = tiny): Uint8Array {
   const graph = new GraphBuilder("tiny");
   const random = normals(7);
   const matrix = (name: string, rows: number, columns: number) =>
@@ -19,15 +19,11 @@ export function tinyDecoder(options: { readonly packing: boolean }): Uint8Array 
       { name, type: "float32", shape: [rows, columns] },
       Float32Array.from({ length: rows * columns }, () => (random() * 1.5) / Math.sqrt(rows)),
     );
-  const { hidden, heads, kvHeads, headSize, context, vocabulary } = tiny;
+  const { hidden, heads, kvHeads, headSize, context } = tiny;
   graph.input("inputs_embeds", "float32", ["batch", "seq", hidden]);
   graph.input("seqlens_k", "int32", ["batch"]);
   graph.input("total_sequence_length", "int32", []);
   graph.input("logit_rows", "int64", ["rows"]);
-  if (options.packing) {
-    graph.input("position_ids", "int64", ["batch", "seq"]);
-    graph.input("attention_bias", "float32", ["bias_batch", 1, "seq", "total"]);
-  }
   const half = headSize / 2;
   const angle = (i: number) => Math.floor(i / half) / 100 ** ((2 * (i % half)) / headSize);
   const table = (name: string, map: (x: number) => number) =>
@@ -77,7 +73,6 @@ export function tinyDecoder(options: { readonly packing: boolean }): Uint8Array 
         "total_sequence_length",
         cos,
         sin,
-        ...(options.packing ? ["position_ids", "attention_bias"] : []),
       ],
       outputs: [`attention_${layer}`, `present_key_${layer}`, `present_value_${layer}`],
       attributes: {
@@ -118,13 +113,13 @@ export function tinyDecoder(options: { readonly packing: boolean }): Uint8Array 
   return modelBytes(graph.model());
 }
 
-export function tinyEmbedding(): Uint8Array {
+export function tinyEmbedding({ vocabulary }: { readonly vocabulary: number } = tiny): Uint8Array {
   const graph = new GraphBuilder("tiny_embed");
   const random = normals(11);
   graph.input("input_ids", "int64", ["n"]);
   const table = graph.constant(
-    { name: "table", type: "float32", shape: [tiny.vocabulary, tiny.hidden] },
-    Float32Array.from({ length: tiny.vocabulary * tiny.hidden }, random),
+    { name: "table", type: "float32", shape: [vocabulary, tiny.hidden] },
+    Float32Array.from({ length: vocabulary * tiny.hidden }, random),
   );
   graph.node({
     name: "embeddings",

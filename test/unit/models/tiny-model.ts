@@ -7,7 +7,7 @@ export const never: AbortSignal = new AbortController().signal;
 export function openTinyModel(contextLength: number = tiny.context): Promise<OrtLanguageModel> {
   const source = {
     embed: { type: "bytes", bytes: tinyEmbedding(), dataFolder: null },
-    decoder: { type: "bytes", bytes: tinyDecoder({ packing: false }), dataFolder: null },
+    decoder: { type: "bytes", bytes: tinyDecoder(), dataFolder: null },
     vocabulary: tiny.vocabulary,
     contextLength,
   } as const;

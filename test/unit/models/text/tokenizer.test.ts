@@ -23,7 +23,8 @@ describe("the tokenizer", () => {
   });
 
   test("a continuation is tokenised as it follows what was said, with offsets into it", () => {
-    const tokens = tokenizer.encodeAfter("Yes.", " the end");
+    const { before, tokens } = tokenizer.encodeAfter("Yes.", " the end");
+    expect(before).toEqual(tokenizer.encode("Yes."));
     expect(tokens.map(({ start, end }) => " the end".slice(start, end))).toEqual([
       " the",
       " ",
@@ -35,7 +36,7 @@ describe("the tokenizer", () => {
   });
 
   test("the bytes of one character are counted to the last of its tokens", () => {
-    const tokens = tokenizer.encodeAfter("", "é!");
+    const { tokens } = tokenizer.encodeAfter("", "é!");
     expect(tokens.map(({ start, end }) => [start, end])).toEqual([
       [0, 0],
       [0, 1],

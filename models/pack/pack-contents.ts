@@ -1,0 +1,54 @@
+import type { PackSummary } from "../../core/model-pack.ts";
+import type { Calibration } from "../evidence/calibration.ts";
+import type { GraphSource } from "../runtime/ort/session.ts";
+
+/** The `image` block of pack.json: how a view becomes pixels of the model input. */
+export interface PackImage {
+  /** Pixels of the model input. */
+  readonly width: number;
+  readonly height: number;
+  /** Tokens that one image takes in a prompt, and their grid [rows, columns]. */
+  readonly tokens: number;
+  readonly grid: readonly [number, number];
+  readonly resize: "pad";
+  readonly interpolation: "bilinear-antialias";
+  /** A value a channel. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** Grey level around the image, 0..255. */
+  readonly pad_value: number;
+  readonly channels: "gray-replicated" | "rgb";
+}
+
+/** What the runtime needs of a pack whose files have been checked. Paths are absolute. */
+export interface PackContents {
+  readonly summary: PackSummary;
+  readonly folder: string;
+  readonly graphs: {
+    readonly embed: GraphSource;
+    readonly decoder: GraphSource;
+    readonly vision: GraphSource;
+  };
+  readonly vocabulary: number;
+  readonly image: PackImage;
+  /** Stands where an image's tokens go in the text of a prompt; not in the vocabulary. */
+  readonly imageToken: string;
+  /** Parsed tokenizer.json and tokenizer_config.json. */
+  readonly tokenizer: { readonly json: object; readonly config: object };
+  readonly chatTemplate: {
+    /** Jinja. */
+    readonly source: string;
+    /** What the template may name, e.g. `{ bos_token, eos_token }`. */
+    readonly tokens: Readonly<Record<string, string>>;
+  };
+  /** Each ends a turn. */
+  readonly stopTokens: readonly string[];
+  readonly references: readonly {
+    readonly name: string;
+    readonly modality: string;
+    readonly bodyPart: string;
+    /** PNG. */
+    readonly file: string;
+  }[];
+  readonly calibration: Calibration | null;
+}

@@ -1,0 +1,30 @@
+import type { LanguageModel } from "./backend.ts";
+import { PromptReader } from "./prompt-reader.ts";
+
+/** Caches kept when nobody uses them; a follow-up question finds its image in one. */
+const idleLimit = 2;
+
+/** Prompt readers, each used by one question at a time; the one used last is lent first. */
+export class ReaderPool {
+  readonly #model: LanguageModel;
+  #idle: PromptReader[] = [];
+
+  constructor(model: LanguageModel) {
+    this.#model = model;
+  }
+
+  borrow(): PromptReader {
+    return this.#idle.pop() ?? new PromptReader(this.#model);
+  }
+
+  async giveBack(reader: PromptReader): Promise<void> {
+    this.#idle.push(reader);
+    if (this.#idle.length > idleLimit) await this.#idle.shift()!.dispose();
+  }
+
+  async dispose(): Promise<void> {
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const reader of idle) await reader.dispose();
+  }
+}
