@@ -112,8 +112,12 @@ if (ready) {
     const browserReport = path.join(reports, "playwright.json");
     await runner("end-to-end tests", {
       command: bin("playwright"),
-      args: ["test", "--reporter=line,json"],
-      env: { NODE_ENV: "test", PLAYWRIGHT_JSON_OUTPUT_FILE: browserReport },
+      args: ["test", "-c", "test/e2e/playwright.config.ts", "--reporter=line,json"],
+      env: {
+        NODE_ENV: "test",
+        PLAYWRIGHT_JSON_OUTPUT_FILE: browserReport,
+        MEDITRON_CHROMIUM: findChromium(),
+      },
       read: readPlaywright,
       report: browserReport,
     });

@@ -31,7 +31,7 @@ export async function reportImport(events: ReturnType<Client["stream"]>, output:
   const failures: { name: string; code: string; message: string }[] = [];
   for await (const event of events as AsyncGenerator<ImportEvent>) {
     if (event.type === "progress") {
-      output.progress(`${event.done} of ${event.found}${event.counted ? "" : " or more"} files`);
+      output.progress(event.counted ? `${event.done} of ${event.found} files` : `${event.found} files found`);
     } else if (event.type === "failed") {
       failures.push({ name: event.name, ...event.error });
       output.note(`${event.name}: ${event.error.message} (${event.error.code})`);
