@@ -34,7 +34,7 @@ export function blurredFill(area: FillArea, seed: number): Plane[] {
  */
 export function surroundFill(area: FillArea, rectangles: readonly Rectangle[], seed: number): Plane[] {
   const sigma = blurShare * longSide(area);
-  const inside = regionMask(area, rectangles, 0);
+  const inside = regionMask(area.content, rectangles, 0);
   const outside = mapPlane(inside, (value) => 1 - value);
   const nearTrust = gaussianBlur(outside, sigma * 0.5);
   const farTrust = gaussianBlur(outside, sigma * 2.5);
@@ -62,11 +62,26 @@ export function replaceRegion(
   rectangles: readonly Rectangle[],
   fill: readonly Plane[],
 ): ModelInput {
-  const mask = regionMask(area, rectangles, softShare * longSide(area)).values;
-  const planes = channelPlanes(area).map((plane, channel) =>
-    mapPlane(plane, (value, i) => value + (fill[channel]!.values[i]! - value) * mask[i]!),
-  );
-  return withPlanes(area.input, area.content, planes);
+  const { input, content } = area;
+  const softness = softShare * longSide(area);
+  // Only what the mask can reach is touched: a window is small, and there are dozens of them.
+  const part = reachOf(content, rectangles, Math.ceil(3 * softness));
+  const mask = regionMask(part, rectangles, softness).values;
+  const pixels = input.pixels.slice();
+  for (let row = 0; row < part.height; row++) {
+    const inFill = (part.y - content.y + row) * content.width + part.x - content.x;
+    const inInput = (part.y + row) * input.width + part.x;
+    for (let column = 0; column < part.width; column++) {
+      const strength = mask[row * part.width + column]!;
+      if (strength === 0) continue;
+      for (let channel = 0; channel < input.channels; channel++) {
+        const at = (inInput + column) * input.channels + channel;
+        const value = pixels[at]! + (fill[channel]!.values[inFill + column]! - pixels[at]!) * strength;
+        pixels[at] = Math.max(0, Math.min(255, Math.round(value)));
+      }
+    }
+  }
+  return { ...input, pixels };
 }
 
 /** The reference "blurred": sigma 5 % of the long side, without noise. */
@@ -96,18 +111,35 @@ function longSide({ content }: FillArea): number {
   return Math.max(content.width, content.height);
 }
 
-/** 1 inside the rectangles (model input pixels, any fraction), 0 outside; over `content`. */
-function regionMask({ content }: FillArea, rectangles: readonly Rectangle[], softness: number): Plane {
-  const values = new Float32Array(content.width * content.height);
+/** The bounds of the rectangles with a margin, inside `content`; whole pixels. */
+function reachOf(content: Rectangle, rectangles: readonly Rectangle[], margin: number): Rectangle {
+  const within = (value: number, low: number, length: number) => Math.max(low, Math.min(low + length, value));
+  const left = Math.min(...rectangles.map(({ x }) => x));
+  const top = Math.min(...rectangles.map(({ y }) => y));
+  const right = Math.max(...rectangles.map(({ x, width }) => x + width));
+  const bottom = Math.max(...rectangles.map(({ y, height }) => y + height));
+  const x = within(Math.floor(left) - margin, content.x, content.width);
+  const y = within(Math.floor(top) - margin, content.y, content.height);
+  return {
+    x,
+    y,
+    width: within(Math.ceil(right) + margin, content.x, content.width) - x,
+    height: within(Math.ceil(bottom) + margin, content.y, content.height) - y,
+  };
+}
+
+/** 1 inside the rectangles (model input pixels, any fraction), 0 outside; over `part` of the input. */
+function regionMask(part: Rectangle, rectangles: readonly Rectangle[], softness: number): Plane {
+  const values = new Float32Array(part.width * part.height);
   for (const { x, y, width, height } of rectangles) {
-    const left = Math.max(0, Math.round(x - content.x));
-    const top = Math.max(0, Math.round(y - content.y));
-    const right = Math.min(content.width, Math.round(x + width - content.x));
-    const bottom = Math.min(content.height, Math.round(y + height - content.y));
+    const left = Math.max(0, Math.round(x - part.x));
+    const top = Math.max(0, Math.round(y - part.y));
+    const right = Math.min(part.width, Math.round(x + width - part.x));
+    const bottom = Math.min(part.height, Math.round(y + height - part.y));
     for (let row = top; row < bottom; row++)
-      values.fill(1, row * content.width + left, row * content.width + right);
+      values.fill(1, row * part.width + left, row * part.width + right);
   }
-  const mask = { width: content.width, height: content.height, values };
+  const mask = { width: part.width, height: part.height, values };
   return softness < 0.5 ? mask : gaussianBlur(mask, softness);
 }
 
