@@ -60,7 +60,8 @@ export class DataSet {
     const vr = this.vr(attribute);
     const whole = this.decode(element, vr);
     const values = vr === "LT" || vr === "ST" || vr === "UT" ? [whole] : whole.split("\\");
-    return values.map(trimmed);
+    // Empty component groups at the end of a name are written or left out as a writer likes (PS3.5 6.2.1.1).
+    return values.map((value) => (vr === "PN" ? trimmed(value).replace(/=+$/, "") : trimmed(value)));
   }
 
   /** The first value, empty where there is none. */

@@ -170,7 +170,6 @@ function common(series: Series, image: { seed: number; number: number }): Attrib
     StudyID: "PHANTOM",
     SeriesNumber: 1,
     InstanceNumber: image.number,
-    Laterality: "",
     ImageComments: comment,
     BurnedInAnnotation: "NO",
   };

@@ -233,12 +233,11 @@ function paintDisc(field: f.Field, disc: { column: number; row: number; radius: 
     for (let column = Math.floor(disc.column) - reach; column <= disc.column + reach; column += 1) {
       if (row < 0 || column < 0 || row >= ctSize || column >= ctSize) continue;
       const at = row * ctSize + column;
-      if (field.data[at]! > -700) continue;
       const covered = Math.min(
         1,
         Math.max(0, disc.radius + 0.5 - span(row - disc.row, column - disc.column)),
       );
-      field.data[at] = field.data[at]! + (40 - field.data[at]!) * covered;
+      field.data[at] = Math.max(field.data[at]!, lung + (40 - lung) * covered);
     }
   }
 }
