@@ -15,6 +15,7 @@ import { createLooseFiles } from "./loose-files.ts";
 import { createOpenedHeaders, type OpenedHeaders } from "./opened-headers.ts";
 import { type ArchiveStore, openArchiveStore } from "./store/archive-store.ts";
 import { readThumbnail } from "./thumbnail.ts";
+import { writeSample } from "./sample/write-sample.ts";
 
 interface Opened {
   readonly dataFolder: string;
@@ -97,9 +98,7 @@ export function createArchiveService(): ArchiveApi {
     readFileFrame: (source, signal) => loose.frame(source, signal),
     summariseFileFrame: (source, signal) => loose.summary(source, signal),
     checkFiles,
-    writeSample: async () => {
-      throw appError("not-supported", "The sample study is not part of this build.");
-    },
+    writeSample,
   };
 }
 
