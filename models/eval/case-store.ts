@@ -11,7 +11,12 @@ export interface CaseStore {
 
 export async function openCaseStore(file: string | null, run: string): Promise<CaseStore> {
   const known = new Map<string, unknown>();
-  if (file !== null) for (const [key, value] of await readLines(file)) known.set(key, value);
+  if (file !== null) {
+    const text = await readText(file);
+    for (const [key, value] of readLines(text)) known.set(key, value);
+    // Else the next line would be lost with the one that was cut.
+    if (text !== "" && !text.endsWith("\n")) await appendFile(file, "\n");
+  }
   const full = (key: string) => `${run}|${key}`;
   return {
     get: (key) => known.get(full(key)),
@@ -22,13 +27,15 @@ export async function openCaseStore(file: string | null, run: string): Promise<C
   };
 }
 
-async function readLines(file: string): Promise<[string, unknown][]> {
-  let text: string;
+async function readText(file: string): Promise<string> {
   try {
-    text = await readFile(file, "utf8");
+    return await readFile(file, "utf8");
   } catch {
-    return [];
+    return "";
   }
+}
+
+function readLines(text: string): [string, unknown][] {
   return text.split("\n").flatMap((line): [string, unknown][] => {
     try {
       const { key, value } = JSON.parse(line) as { key: string; value: unknown };
