@@ -131,7 +131,7 @@ async function* say(work: Work, signal: AbortSignal): AsyncGenerator<AnswerEvent
   const speech = question.choices
     ? yield* choose(work, { prompt, choices: question.choices }, signal)
     : yield* speak(work, { prompt, maxTokens: Math.min(room, question.maxTokens) }, signal);
-  const answer: Answer = {
+  const spoken: Answer = {
     question: question.question,
     pack: packOf(pack.summary),
     provider: pack.provider,
@@ -156,7 +156,7 @@ async function* say(work: Work, signal: AbortSignal): AsyncGenerator<AnswerEvent
     },
     warnings: [...work.warnings, ...endingWarnings(speech, limited, room)],
   };
-  return { answer, views };
+  return { answer: spoken, views };
 }
 
 async function* speak(

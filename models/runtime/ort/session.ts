@@ -180,6 +180,7 @@ function sessionOptions(functions: OrtFunctions, source: GraphSource, options: S
     check(functions, functions.SetSessionLogSeverityLevel(native, fatalOnly));
     check(functions, functions.SetSessionGraphOptimizationLevel(native, allOptimisations));
     check(functions, functions.SetIntraOpNumThreads(native, options.threads));
+    check(functions, functions.AddSessionConfigEntry(native, "session.intra_op.allow_spinning", "0"));
     if (source.type === "bytes" && source.dataFolder !== null) {
       check(functions, functions.AddSessionConfigEntry(native, dataFolderKey, source.dataFolder));
     }
