@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import type { ImportEvent } from "../../core/archive-events.ts";
 import type { Context } from "../context.ts";
 import type { Part } from "../router.ts";
 
@@ -44,8 +43,10 @@ export function importProcedures(
       // Phantoms made by code: the only images that ever lie in a folder unencrypted, and nobody's.
       const folder = await mkdtemp(path.join(os.tmpdir(), "meditron-sample-"));
       try {
+        // Drawing the phantoms takes seconds before the first file can be counted.
+        yield { type: "progress", found: 0, counted: false, done: 0 };
         await api.writeSample({ folder, seed: sampleSeed }, signal);
-        yield* api.importPaths({ paths: [folder] }, signal) satisfies AsyncGenerator<ImportEvent>;
+        yield* api.importPaths({ paths: [folder] }, signal);
       } finally {
         await rm(folder, { recursive: true, force: true });
       }
