@@ -71,9 +71,13 @@ export function createBatch({ catalog, changes, objects }: ArchiveStore): Batch 
     },
     commit,
     async discard() {
-      const given = staged.splice(0).map(({ object }) => object);
-      await objects.discard(given);
-      await objects.remove(given);
+      const given = staged.splice(0);
+      await objects.discard(given.map(({ object }) => object));
+      // A commit that failed late may have written the rows all the same; what they name stays.
+      const unnamed = given.filter(
+        ({ header, object }) => catalog.findInstance(header.sopInstanceUid)?.object !== object,
+      );
+      await objects.remove(unnamed.map(({ object }) => object));
     },
   };
 }

@@ -72,9 +72,12 @@ export async function openArchiveStore(options: {
         };
       },
       async close() {
-        await spools.clear();
-        database.close();
-        lock.release();
+        try {
+          await spools.clear();
+          database.close();
+        } finally {
+          lock.release();
+        }
       },
     };
   } catch (thrown) {

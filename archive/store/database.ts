@@ -87,6 +87,15 @@ function open({ folder, databaseKey, pagesKey, mayBeUnfinished }: DatabaseOption
     [record, position] = [next, after];
   }
 
+  /** The transaction before it holds, whether or not there is room for this; the next one tries again. */
+  function tryCheckpoint(): void {
+    try {
+      checkpoint();
+    } catch (thrown) {
+      if (!fileSystemError(thrown)) throw thrown;
+    }
+  }
+
   function transaction(work: () => void): void {
     named(() => {
       record!.reserve();
@@ -99,7 +108,7 @@ function open({ folder, databaseKey, pagesKey, mayBeUnfinished }: DatabaseOption
         throw thrown;
       }
       recordCommit();
-      if (position.frames >= longestLog) checkpoint();
+      if (position.frames >= longestLog) tryCheckpoint();
     });
   }
 
@@ -126,9 +135,12 @@ function open({ folder, databaseKey, pagesKey, mayBeUnfinished }: DatabaseOption
     transaction,
     schemaVersion,
     close() {
-      named(checkpoint);
-      record?.close();
-      connection.close();
+      try {
+        named(tryCheckpoint);
+      } finally {
+        record?.close();
+        connection.close();
+      }
     },
   };
 }

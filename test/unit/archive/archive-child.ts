@@ -1,0 +1,68 @@
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type ArchiveApi, archiveKinds } from "../../../archive/api.ts";
+import type { Port } from "../../../core/port.ts";
+import { connectApi } from "../../../core/rpc.ts";
+
+/** The built archive process, as the host runs it. */
+export interface ArchiveChild {
+  readonly api: ArchiveApi;
+  readonly pid: number;
+  /** SIGKILL; resolves when the process is gone. */
+  kill(): Promise<void>;
+}
+
+const script = fileURLToPath(new URL("../../../dist/archive/process.js", import.meta.url));
+
+export function startArchive(): ArchiveChild {
+  return connect(
+    fork(builtScript(), [], { serialization: "advanced", stdio: ["ignore", "ignore", "inherit", "ipc"] }),
+  );
+}
+
+/** In a mount namespace of its own, with a memory disk (mount options: size=8m, ro) at `disk`; null where the system does not allow it. */
+export async function startArchiveOnDisk(disk: string, options: string): Promise<ArchiveChild | null> {
+  const mount = `mount -t tmpfs -o ${options} small "${disk}"`;
+  if (!(await succeeds("unshare", ["-rm", "sh", "-c", mount]))) return null;
+  const child = spawn(
+    "unshare",
+    ["-rm", "sh", "-c", `${mount} && exec "$0" "$1"`, process.execPath, builtScript()],
+    {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      serialization: "advanced",
+    },
+  );
+  return connect(child);
+}
+
+function connect(child: ChildProcess): ArchiveChild {
+  const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const port: Port = {
+    post: (message) => void (child.connected && child.send(message as object)),
+    onMessage: (listener) => child.on("message", listener),
+    onExit: (listener) => child.on("exit", () => listener("ended")),
+    close: () => child.disconnect(),
+  };
+  return {
+    api: connectApi<ArchiveApi>(port, archiveKinds),
+    pid: child.pid!,
+    async kill() {
+      child.kill("SIGKILL");
+      await gone;
+    },
+  };
+}
+
+function succeeds(command: string, parameters: string[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const child = spawn(command, parameters, { stdio: "ignore" });
+    child.on("error", () => resolve(false));
+    child.on("exit", (code) => resolve(code === 0));
+  });
+}
+
+function builtScript(): string {
+  if (!existsSync(script)) throw new Error("The archive process is not built: run `npm run build` first.");
+  return script;
+}
