@@ -97,8 +97,8 @@ export function createRouter(options: RouterOptions): Router {
       throw new Error(`${name} gave what its contract does not allow: ${firstIssue(result.issues)}`);
   }
 
-  async function* run(name: StreamName, input: unknown, controller: { id: string; signal: AbortSignal }) {
-    const { id, signal } = controller;
+  async function* run(name: StreamName, input: unknown, life: { signal: AbortSignal; ended(): void }) {
+    const { signal } = life;
     try {
       throwIfAborted(signal);
       const source = implementation(name, "stream")(input, signal) as AsyncGenerator<unknown, void, void>;
@@ -107,7 +107,7 @@ export function createRouter(options: RouterOptions): Router {
         yield event;
       }
     } finally {
-      openStreams.delete(id);
+      life.ended();
     }
   }
 
@@ -131,13 +131,17 @@ export function createRouter(options: RouterOptions): Router {
       const controller = new AbortController();
       const id = randomUUID();
       const abort = () => {
-        openStreams.delete(id);
+        ended();
         controller.abort();
+      };
+      const ended = () => {
+        openStreams.delete(id);
+        signal.removeEventListener("abort", abort);
       };
       openStreams.set(id, controller);
       if (signal.aborted) abort();
-      else signal.addEventListener("abort", abort, { once: true, signal: controller.signal });
-      return { id, events: run(name as StreamName, parsed, { id, signal: controller.signal }), abort };
+      else signal.addEventListener("abort", abort, { once: true });
+      return { id, events: run(name as StreamName, parsed, { signal: controller.signal, ended }), abort };
     },
 
     async bytes(name, input, signal) {

@@ -3,7 +3,7 @@ import type { ArchiveApi } from "../../archive/api.ts";
 import type { ArchiveHealth, DicomCheck, ImportEvent } from "../../core/archive-events.ts";
 import { appError, throwIfAborted } from "../../core/errors.ts";
 import type { PixelFrame } from "../../core/frame.ts";
-import { serveApi } from "../../core/rpc.ts";
+import { serveParent } from "./serve-parent.ts";
 
 /**
  * A child process whose work the tests control: it is started, spoken to and killed like the archive process, but
@@ -137,16 +137,4 @@ function untilAborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-if (process.send) {
-  serveApi(
-    {
-      post: (message) => void process.send?.(message),
-      onMessage: (listener) => void process.on("message", listener),
-      onExit: (listener) => void process.once("disconnect", () => listener("the app ended")),
-      close: () => process.exit(0),
-    },
-    archive,
-    () => undefined,
-  );
-  process.once("disconnect", () => process.exit(0));
-}
+if (process.send) serveParent(archive);

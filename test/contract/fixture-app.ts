@@ -27,15 +27,9 @@ export async function makeFixture(): Promise<Fixture> {
   await writeFile(path.join(root, "dist", "renderer", "index.html"), "<!doctype html><title>page</title>");
   await writeFile(path.join(root, "dist", "renderer", "assets", "a.wasm"), Buffer.from([0, 1, 2]));
   await writeFile(path.join(root, "dist", "secret.txt"), "not of the page");
-  const bundle = await rolldown({
-    input: fileURLToPath(new URL("child.ts", import.meta.url)),
-    platform: "node",
-    tsconfig: false,
-  });
   for (const part of ["archive", "models"]) {
-    await bundle.write({ file: path.join(root, "dist", part, "process.js"), format: "esm" });
+    await bundleChild("child.ts", path.join(root, "dist", part, "process.js"));
   }
-  await bundle.close();
   const data = path.join(folder, "data");
   return {
     folder,
@@ -59,4 +53,12 @@ export function startFixtureApp(fixture: Fixture, times?: StreamTimes): App {
     checkOutputs: true,
     ...(times ? { times } : {}),
   });
+}
+
+/** One of the children of this folder as a script that Node can run. */
+export async function bundleChild(name: string, target: string): Promise<void> {
+  const input = fileURLToPath(new URL(name, import.meta.url));
+  const bundle = await rolldown({ input, platform: "node", tsconfig: false });
+  await bundle.write({ file: target, format: "esm" });
+  await bundle.close();
 }
