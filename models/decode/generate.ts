@@ -22,22 +22,21 @@ export async function* generate(
   signal: AbortSignal,
 ): AsyncGenerator<GenerateEvent, void, void> {
   const length = promptLength(prompt);
-  const ids: number[] = [];
-  for (;;) {
-    const parts: PromptPart[] = [...prompt, { type: "text", ids }];
-    const { logits, reused } = await reader.read({ parts, rows: [length + ids.length - 1] }, signal);
-    if (ids.length === 0) yield { type: "prefilled", reused };
+  const read = await reader.read({ parts: prompt, rows: [length - 1] }, signal);
+  yield { type: "prefilled", reused: read.reused };
+  let { logits } = read;
+  for (let said = 1; ; said += 1) {
     throwIfAborted(signal);
     const id = sampler(logits);
     if (stopIds.has(id)) {
       yield { type: "stop", reason: "end" };
       return;
     }
-    ids.push(id);
     yield { type: "token", id };
-    if (ids.length >= maxTokens) {
+    if (said >= maxTokens) {
       yield { type: "stop", reason: "length" };
       return;
     }
+    logits = await reader.step(id, signal);
   }
 }

@@ -82,9 +82,10 @@ export class OrtLanguageModel implements LanguageModel {
     cache.reserve(tokens);
     const logits = new Float32Array(rows.length * this.vocabulary);
     try {
-      for (let start = 0; start < tokens; start += chunk) {
+      for (let start = 0, end = 0; start < tokens; start = end) {
         throwIfAborted(signal);
-        const end = Math.min(start + chunk, tokens);
+        // No last run over a single token of a prompt (models/runtime/prompt-reader.ts says why).
+        end = start + chunk >= tokens - 1 ? tokens : start + chunk;
         const first = rows.findIndex((row) => row >= start);
         const wanted = first < 0 ? [] : rows.slice(first).filter((row) => row < end);
         const part = await this.#read(

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { generate } from "../../../../models/decode/generate.ts";
 import { greedy } from "../../../../models/decode/sampler.ts";
 import { scoreContinuations } from "../../../../models/decode/score.ts";
+import type { ForwardRequest } from "../../../../models/runtime/backend.ts";
 import type { OrtLanguageModel } from "../../../../models/runtime/language-model.ts";
 import { type ImageTokens, type PromptPart, PromptReader } from "../../../../models/runtime/prompt-reader.ts";
 import { normals, tiny } from "../tiny-decoder.ts";
@@ -92,6 +93,31 @@ describe("reading a prompt", () => {
     expect(largestDifference(second.logits, expected.logits)).toBeLessThan(1e-4);
     await fresh.dispose();
     await cold.dispose();
+  });
+
+  test("never ends in a run over one token, and said tokens are not taken for read ones", async () => {
+    const lengths: number[] = [];
+    const watched = new Proxy(model, {
+      get(target, name) {
+        if (name === "forward") {
+          return (request: ForwardRequest, signal: AbortSignal) => {
+            lengths.push(request.embeddings.length / tiny.hidden);
+            return target.forward(request, signal);
+          };
+        }
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const fresh = new PromptReader(watched);
+    const parts = about(image(3));
+    await fresh.read({ parts, rows: [13] }, never);
+    await fresh.read({ parts, rows: [13] }, never);
+    await fresh.step(40, never);
+    const after = await fresh.read({ parts: [...parts, text(40, 41, 42)], rows: [16] }, never);
+    expect(lengths).toEqual([14, 2, 1, 3]);
+    expect(after.reused).toBe(14);
+    await fresh.dispose();
   });
 
   test("a cancelled read does not spoil the next", async () => {
