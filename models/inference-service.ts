@@ -1,0 +1,69 @@
+import type { PackSummary } from "../core/model-pack.ts";
+import { answer, groundSaved } from "./answer.ts";
+import type { InferenceApi } from "./api.ts";
+import { groundingView } from "./bind-question.ts";
+import { bindEvalModel } from "./bind-eval-model.ts";
+import { evaluate, planEvaluation } from "./eval/evaluate.ts";
+import { appError } from "../core/errors.ts";
+import { type CheckedPack, checkPack, packSummary } from "./pack/read-pack.ts";
+import { PackShelf } from "./pack-shelf.ts";
+
+/** What the inference process serves: one shelf of packs, and the work on them. */
+export function createInferenceService(): InferenceApi {
+  const packs = new PackShelf();
+  return {
+    configure: async (settings) => packs.configure(settings),
+    listPacks: (_, signal) => packs.list(signal),
+    providers: (_, signal) => packs.providers.statuses(signal),
+    async *load({ pack }, signal) {
+      yield { type: "progress", stage: "load", fraction: null };
+      const lease = await packs.lease(pack, signal);
+      lease.release();
+      yield { type: "done", pack: lease.pack.summary };
+    },
+    answer: (request, signal) => answer(packs, request, signal),
+    ground: (saved, signal) => groundSaved(packs, saved, signal),
+    async modelInput({ pack, view }, signal) {
+      const lease = await packs.lease(pack, signal);
+      try {
+        return groundingView(lease.pack, view).input;
+      } finally {
+        lease.release();
+      }
+    },
+    async *checkPack({ folder }, signal) {
+      const check = checkPack(folder, signal);
+      for (;;) {
+        const step = await check.next();
+        if (step.done === true) {
+          yield { type: "done", pack: summaryOf(step.value) };
+          return;
+        }
+        yield { type: "progress", stage: "check", fraction: step.value.fraction };
+      }
+    },
+    // oxlint-disable-next-line require-yield
+    async *importModel() {
+      throw appError("not-supported", "This version cannot import models yet.");
+    },
+    planEvaluation: async (input) => ({ files: await planEvaluation(input) }),
+    async *evaluate({ evaluation, images }, signal) {
+      const lease = await packs.lease(evaluation.pack, signal);
+      const reader = lease.pack.readers.borrow();
+      try {
+        const model = bindEvalModel(lease.pack, reader);
+        yield* evaluate({ input: evaluation, model, loaded: images }, signal);
+      } finally {
+        await lease.pack.readers.giveBack(reader);
+        lease.release();
+      }
+    },
+  };
+}
+
+function summaryOf({ opened, base }: CheckedPack): PackSummary {
+  const { language } = (base ?? opened).pack;
+  if (language === null)
+    throw appError("pack-damaged", "The model pack has no language model. Install it again.");
+  return packSummary(opened, language);
+}

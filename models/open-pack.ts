@@ -1,0 +1,116 @@
+import { readFile } from "node:fs/promises";
+import { decode } from "fast-png";
+import { appError } from "../core/errors.ts";
+import type { PackSummary } from "../core/model-pack.ts";
+import type { ModelInput } from "./api.ts";
+import { openReferences, type ReferenceImage } from "./evidence/references.ts";
+import { ImageEncoder } from "./image/image-encoder.ts";
+import { fitContent } from "./image/mapping.ts";
+import { padPicture } from "./image/prepare-view.ts";
+import { type Picture, toGray } from "./image/picture.ts";
+import { resizePicture } from "./image/resize.ts";
+import type { LoadedPack } from "./loaded-pack.ts";
+import type { PackContents } from "./pack/pack-contents.ts";
+import { readPack } from "./pack/read-pack.ts";
+import { OrtLanguageModel } from "./runtime/language-model.ts";
+import type { ChosenProvider } from "./runtime/providers.ts";
+import { ReaderPool } from "./runtime/reader-pool.ts";
+import { OrtVisionModel } from "./runtime/vision-model.ts";
+import { ChatTemplate } from "./text/chat-template.ts";
+import { TextTokenizer } from "./text/tokenizer.ts";
+
+/** A pack in one of the pack folders, as its pack.json describes it. */
+export interface InstalledPack {
+  readonly folder: string;
+  readonly summary: PackSummary;
+}
+
+/** Checks the files of a pack and makes it ready to answer. @throws pack-damaged, out-of-memory, model-failed */
+export async function openPack(
+  { folder }: InstalledPack,
+  provider: ChosenProvider,
+  signal: AbortSignal,
+): Promise<LoadedPack> {
+  const contents = await readPack(folder, signal);
+  const tokenizer = new TextTokenizer(contents.tokenizer.json, contents.tokenizer.config);
+  const template = new ChatTemplate(contents.chatTemplate.source, contents.chatTemplate.tokens);
+  const stopIds = new Set(contents.stopTokens.map((token) => stopId(tokenizer, token)));
+  const references = await Promise.all(contents.references.map((one) => readReference(one, contents.image)));
+  const language = await OrtLanguageModel.open(
+    {
+      embed: contents.graphs.embed,
+      decoder: contents.graphs.decoder,
+      vocabulary: contents.vocabulary,
+      contextLength: contents.summary.contextLength,
+    },
+    provider,
+  );
+  try {
+    const { width, height, tokens } = contents.image;
+    const source = { graph: contents.graphs.vision, width, height, tokens, hidden: language.hidden };
+    const vision = await OrtVisionModel.open(source, provider);
+    const readers = new ReaderPool(language);
+    return {
+      summary: contents.summary,
+      folder,
+      provider: provider.name,
+      language,
+      readers,
+      encoder: new ImageEncoder(vision, contents.image),
+      image: contents.image,
+      imageToken: contents.imageToken,
+      tokenizer,
+      template,
+      stopIds,
+      references: openReferences(references),
+      calibration: contents.calibration,
+      async dispose() {
+        await readers.dispose();
+        await vision.dispose();
+        await language.dispose();
+      },
+    };
+  } catch (thrown) {
+    await language.dispose();
+    throw thrown;
+  }
+}
+
+function stopId(tokenizer: TextTokenizer, token: string): number {
+  const id = tokenizer.idOf(token);
+  if (id === null)
+    throw appError("pack-damaged", `The model pack's tokenizer does not know its end token ${token}.`);
+  return id;
+}
+
+/** A reference image takes the same way into the model as an image that is asked about. */
+async function readReference(
+  { name, modality, bodyPart, file }: PackContents["references"][number],
+  spec: PackContents["image"],
+): Promise<ReferenceImage> {
+  return { name, modality, bodyPart, input: referenceInput(await readPng(file), spec) };
+}
+
+function referenceInput(picture: Picture, spec: PackContents["image"]): ModelInput {
+  const content = fitContent(picture, spec);
+  return padPicture(
+    resizePicture(spec.channels === "rgb" ? picture : toGray(picture), content),
+    content,
+    spec,
+  );
+}
+
+async function readPng(file: string): Promise<Picture> {
+  try {
+    const { width, height, channels, data } = decode(await readFile(file));
+    if (!(data instanceof Uint8Array) || (channels !== 1 && channels !== 3))
+      throw new Error("not 8 bit grey or RGB");
+    return { width, height, channels, pixels: data };
+  } catch (cause) {
+    throw appError(
+      "pack-damaged",
+      "A reference image of the model pack cannot be read. Install the pack again.",
+      cause,
+    );
+  }
+}

@@ -1,0 +1,138 @@
+import { appError, throwIfAborted } from "../core/errors.ts";
+import type { PackSummary } from "../core/model-pack.ts";
+import type { InferenceSettings } from "./api.ts";
+import type { LoadedPack } from "./loaded-pack.ts";
+import { type InstalledPack, openPack } from "./open-pack.ts";
+import { findPacks } from "./pack/read-pack.ts";
+import { ProviderChoice } from "./runtime/providers.ts";
+
+/** A loaded pack in use; it stays loaded until `release`. */
+export interface PackLease {
+  readonly pack: LoadedPack;
+  /** Milliseconds that the caller waited for it. */
+  readonly waitedMs: number;
+  release(): void;
+}
+
+interface Shelved {
+  readonly key: string;
+  readonly opening: Promise<LoadedPack>;
+  users: number;
+}
+
+/**
+ * The installed packs, and the one that is loaded. Callers that ask for the same pack share one loading; another
+ * pack takes the place of the last, whose memory is given back once nobody uses it.
+ */
+export class PackShelf {
+  #settings: InferenceSettings = { packFolders: [], provider: "auto", threads: null, stateFolder: null };
+  #current: Shelved | null = null;
+  #providers = new ProviderChoice(this.#settings);
+
+  configure(settings: InferenceSettings): void {
+    this.#settings = settings;
+    this.#providers = new ProviderChoice(settings);
+    this.#replace(null);
+  }
+
+  get providers(): ProviderChoice {
+    return this.#providers;
+  }
+
+  async list(signal: AbortSignal): Promise<PackSummary[]> {
+    return (await this.#installed(signal)).map(({ summary }) => summary);
+  }
+
+  /** Null: the pack that is shipped with the app. @throws pack-not-found, pack-damaged */
+  async find(name: string | null, signal: AbortSignal): Promise<InstalledPack> {
+    const packs = await this.#installed(signal);
+    const pack =
+      name === null
+        ? (packs.find(({ summary }) => summary.embedded) ?? packs[0])
+        : packs.find(({ summary }) => summary.name === name);
+    if (pack) return pack;
+    throw appError(
+      "pack-not-found",
+      name === null
+        ? "No model pack is installed."
+        : `The model pack ${name} is not installed. Choose another one.`,
+    );
+  }
+
+  /** Loads a pack unless it is loaded. The abort of `signal` ends the waiting, not the loading that others share. */
+  async lease(name: string | null, signal: AbortSignal): Promise<PackLease> {
+    const started = performance.now();
+    const installed = await this.find(name, signal);
+    const key = `${installed.folder} ${installed.summary.digest}`;
+    let shelved = this.#current;
+    if (!shelved || shelved.key !== key) {
+      shelved = { key, opening: this.#open(installed), users: 0 };
+      this.#replace(shelved);
+    }
+    const using = shelved;
+    using.users += 1;
+    const release = () => {
+      using.users -= 1;
+      if (using !== this.#current) disposeUnused(using);
+    };
+    try {
+      const pack = await abortable(using.opening, signal);
+      return { pack, waitedMs: performance.now() - started, release: once(release) };
+    } catch (thrown) {
+      release();
+      throw thrown;
+    }
+  }
+
+  async dispose(): Promise<void> {
+    this.#replace(null);
+  }
+
+  #installed(signal: AbortSignal): Promise<InstalledPack[]> {
+    return findPacks(this.#settings.packFolders, signal);
+  }
+
+  async #open(installed: InstalledPack): Promise<LoadedPack> {
+    const { signal } = new AbortController();
+    try {
+      return await openPack(installed, await this.#providers.choose(signal), signal);
+    } catch (thrown) {
+      // The next question tries again instead of failing with this one's error.
+      if (this.#current?.key.startsWith(`${installed.folder} `)) this.#current = null;
+      throw thrown;
+    }
+  }
+
+  #replace(next: Shelved | null): void {
+    const last = this.#current;
+    this.#current = next;
+    if (last) disposeUnused(last);
+  }
+}
+
+function disposeUnused({ opening, users }: Shelved): void {
+  if (users > 0) return;
+  void opening.then((pack) => pack.dispose()).catch(() => undefined);
+}
+
+async function abortable<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  throwIfAborted(signal);
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(appError("cancelled", "Cancelled."));
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) action();
+    done = true;
+  };
+}
