@@ -141,7 +141,7 @@ describe.each(Object.keys(doors))("every kind of procedure over the door %s", (n
       return;
     }
     const { aborted } = await childFacts();
-    const lines = rawLines(open.door);
+    const lines = rawLines(open.door, { kind: "silent" });
     const first = (await lines.next()).value as { stream: string };
     expect(first.stream).toMatch(/^[0-9a-f-]{36}$/);
     expect((await lines.next()).value).toHaveProperty("event");
@@ -150,6 +150,33 @@ describe.each(Object.keys(doors))("every kind of procedure over the door %s", (n
     await expectOneMoreAbort(aborted);
     expect(await client.call("streams.cancel", { stream: first.stream })).toEqual({ cancelled: false });
   });
+
+  // Over the router itself there are no lines.
+  if (name !== "router") {
+    // The client tells the app by streams.cancel as well; each of the other ways must do alone.
+    it.each(["endless", "silent"])(
+      "a body that is let go stops the %s stream, without a word",
+      async (kind) => {
+        const { aborted } = await childFacts();
+        const lines = rawLines(open.door!, { kind });
+        await lines.next();
+        await lines.next();
+        await lines.return(undefined);
+        await expectOneMoreAbort(aborted);
+      },
+    );
+
+    it("the request's own signal stops the stream, without a word", async () => {
+      const { aborted } = await childFacts();
+      const controller = new AbortController();
+      const lines = rawLines(open.door!, { kind: "silent", signal: controller.signal });
+      await lines.next();
+      await lines.next();
+      controller.abort();
+      await expectOneMoreAbort(aborted);
+      await lines.return(undefined).catch(() => undefined);
+    });
+  }
 
   it("a killed child process ends open work with process-lost, and the next call starts another", async () => {
     const { pid } = await childFacts();
@@ -172,21 +199,32 @@ async function collect<Event>(events: AsyncIterable<Event>): Promise<Event[]> {
   return all;
 }
 
-async function* rawLines(door: NonNullable<OpenDoor["door"]>): AsyncGenerator<unknown> {
+/** The lines of a stream as they come over the door; leaving the loop cancels the body and nothing else. */
+async function* rawLines(
+  door: NonNullable<OpenDoor["door"]>,
+  { kind, signal = null }: { kind: string; signal?: AbortSignal | null },
+): AsyncGenerator<unknown, void, void> {
   const response = await door.fetch(
     new Request(`${door.base}/api/files.check`, {
       method: "POST",
       headers: { "content-type": "application/json", authorization: door.authorization() ?? "" },
-      body: JSON.stringify({ paths: ["silent"] }),
+      body: JSON.stringify({ paths: [kind] }),
+      signal,
     }),
   );
+  const reader = response.body!.getReader();
+  const decoder = new TextDecoder();
   let text = "";
-  for await (const chunk of response.body!.pipeThrough(
-    new TextDecoderStream(),
-  ) as unknown as AsyncIterable<string>) {
-    text += chunk;
-    const lines = text.split("\n");
-    text = lines.pop()!;
-    for (const line of lines) if (line !== "") yield JSON.parse(line);
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      text += decoder.decode(value, { stream: true });
+      const lines = text.split("\n");
+      text = lines.pop()!;
+      for (const line of lines) if (line !== "") yield JSON.parse(line);
+    }
+  } finally {
+    await reader.cancel();
   }
 }
