@@ -45,9 +45,10 @@ export function map(field: Field, value: (old: number, index: number) => number)
 
 /** Distance from an ellipse's middle: 1 on its edge. */
 export function ellipseDistance(ellipse: Ellipse, x: number, y: number): number {
-  const turn = ellipse.turn ?? 0;
+  const { turn } = ellipse;
   const dx = x - ellipse.x;
   const dy = y - ellipse.y;
+  if (turn === undefined) return length2(dx / ellipse.rx, dy / ellipse.ry);
   const along = dx * Math.cos(turn) + dy * Math.sin(turn);
   const across = -dx * Math.sin(turn) + dy * Math.cos(turn);
   return length2(along / ellipse.rx, across / ellipse.ry);
@@ -86,15 +87,25 @@ export function addStroke(
   points: readonly Point[],
   ink: { amount: number; profile: Profile },
 ): void {
-  const reach = Math.max(...points.map((point) => point.radius));
-  const box = {
-    left: Math.min(...points.map((point) => point.x)) - reach,
-    right: Math.max(...points.map((point) => point.x)) + reach,
-    top: Math.min(...points.map((point) => point.y)) - reach,
-    bottom: Math.max(...points.map((point) => point.y)) + reach,
-  };
-  within(field, box, (x, y, i) => {
-    const distance = strokeDistance(points, x, y);
+  const box = boxOf(points);
+  const left = Math.floor(box.left * field.width);
+  const columns = Math.ceil(box.right * field.width) - left + 1;
+  const top = Math.floor(box.top * field.width);
+  const rows = Math.ceil(box.bottom * field.width) - top + 1;
+  const nearest = new Float32Array(columns * rows).fill(2);
+  // Each segment visits its own surroundings only: the box of a whole rib is mostly empty.
+  for (let k = 0; k + 1 < points.length; k += 1) {
+    const segment = [points[k]!, points[k + 1]!];
+    within(field, boxOf(segment), (x, y, i) => {
+      const row = Math.floor(i / field.width) - top;
+      const at = row * columns + (i % field.width) - left;
+      const distance = strokeDistance(segment, x, y);
+      if (distance < nearest[at]!) nearest[at] = distance;
+    });
+  }
+  within(field, box, (_x, _y, i) => {
+    const row = Math.floor(i / field.width) - top;
+    const distance = nearest[row * columns + (i % field.width) - left]!;
     if (distance < 1) field.data[i] = field.data[i]! + ink.amount * ink.profile(distance);
   });
 }
@@ -169,6 +180,16 @@ interface Box {
   readonly right: number;
   readonly top: number;
   readonly bottom: number;
+}
+
+function boxOf(points: readonly Point[]): Box {
+  const reach = Math.max(...points.map((point) => point.radius));
+  return {
+    left: Math.min(...points.map((point) => point.x)) - reach,
+    right: Math.max(...points.map((point) => point.x)) + reach,
+    top: Math.min(...points.map((point) => point.y)) - reach,
+    bottom: Math.max(...points.map((point) => point.y)) + reach,
+  };
 }
 
 function within(field: Field, box: Box, visit: (x: number, y: number, index: number) => void): void {

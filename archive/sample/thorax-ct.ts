@@ -71,9 +71,9 @@ const muscle = 52;
 
 /** Hounsfield units at a place in mm. Later bodies cover earlier ones. */
 function tissueAt(x: number, y: number, z: number): number {
-  const trunk = span(x / 172, y / 118) ** 2.2;
+  const trunk = span(x / 172, y / 118);
   if (trunk > 1) return table(x, y);
-  if (trunk > 0.985) return 20;
+  if (trunk > 0.993) return 20;
   const wall = span(x / 158, (y + 2) / 103);
   if (wall > 1) return fat;
   const bone = boneAt(x, y, z);
@@ -85,11 +85,9 @@ function tissueAt(x: number, y: number, z: number): number {
 
 function insideChest(x: number, y: number, z: number, wall: number): number {
   if (wall > 0.93) return wall > 0.955 && wall < 0.975 ? fat + 40 : muscle;
-  const lesion = span(x - ctLesion.x, y - ctLesion.y, (z - ctLesion.z) * 1.1);
-  const bumps = 1 + 0.12 * Math.sin(5 * Math.atan2(y - ctLesion.y, x - ctLesion.x)) + 0.1 * Math.sin(z);
   const dome = domeAt(x, y);
   if (z > dome) {
-    if (lesion < ctLesion.radius * bumps) return 38;
+    if (insideLesion(x, y, z)) return 38;
     return lung + 0.35 * (y + 60);
   }
   // Below the domes: liver on the patient's right, stomach with air and spleen on the left.
@@ -103,6 +101,14 @@ function insideChest(x: number, y: number, z: number, wall: number): number {
 
 function span(a: number, b: number, c = 0): number {
   return Math.sqrt(a * a + b * b + c * c);
+}
+
+/** A ball with a lobed surface. */
+function insideLesion(x: number, y: number, z: number): boolean {
+  const distance = span(x - ctLesion.x, y - ctLesion.y, (z - ctLesion.z) * 1.1);
+  if (distance > ctLesion.radius * 1.25) return false;
+  const angle = Math.atan2(y - ctLesion.y, x - ctLesion.x);
+  return distance < ctLesion.radius * (1 + 0.12 * Math.sin(5 * angle) + 0.1 * Math.sin(z));
 }
 
 function domeAt(x: number, y: number): number {

@@ -29,10 +29,12 @@ describe("character sets", () => {
   });
 
   test("ISO 2022 IR 87: kanji by escape sequences", () => {
-    const name = octets(
-      ...["Yamada^Tarou=", 0x1b, "$B", 0x3b, 0x33, 0x45, 0x44, 0x1b, "(B^"],
-      ...[0x1b, "$B", 0x42, 0x40, 0x4f, 0x3a, 0x1b, "(B"],
-    );
+    const toKanji = [0x1b, "$B"];
+    const toAscii = [0x1b, "(B"];
+    const family = [0x3b, 0x33, 0x45, 0x44];
+    const given = [0x42, 0x40, 0x4f, 0x3a];
+    const parts = ["Yamada^Tarou=", toKanji, family, toAscii, "^", toKanji, given, toAscii];
+    const name = octets(...parts.flat());
     expect(decodeText(name, ["", "ISO 2022 IR 87"], true)).toBe("Yamada^Tarou=山田^太郎");
   });
 
