@@ -20,11 +20,14 @@ export interface FillArea {
   readonly content: Rectangle;
 }
 
-/** The whole shown part, blurred, with matched noise: the fill that selects. Computed once an image. */
-export function blurredFill(area: FillArea, seed: number): Plane[] {
-  const sigma = blurShare * longSide(area);
+/**
+ * The whole shown part, blurred, with matched noise: the fill that selects. Computed once for all windows of a size;
+ * the blur is as wide as half of their side (px), so that what fills a window does not shine through it.
+ */
+export function blurredFill(area: FillArea, windowSide: number, seed: number): Plane[] {
+  const sigma = Math.max(blurShare * longSide(area), windowSide / 2);
   return channelPlanes(area).map((plane, channel) =>
-    addMatchedNoise(gaussianBlur(plane, sigma), plane, { seed: seed + channel, sigma }),
+    addMatchedNoise(gaussianBlur(plane, sigma), plane, { seed: seed + channel, longSide: longSide(area) }),
   );
 }
 
@@ -52,7 +55,11 @@ export function surroundFill(area: FillArea, rectangles: readonly Rectangle[], s
     });
     // Inside stands the carried value, so that the border of the region is no detail of the image.
     const seamless = mapPlane(carried, (value, i) => value + (plane.values[i]! - value) * outside.values[i]!);
-    return addMatchedNoise(carried, seamless, { seed: seed + 7919 + channel, sigma, trust: outside });
+    return addMatchedNoise(carried, seamless, {
+      seed: seed + 7919 + channel,
+      longSide: longSide(area),
+      trust: outside,
+    });
   });
 }
 
@@ -146,13 +153,14 @@ function regionMask(part: Rectangle, rectangles: readonly Rectangle[], softness:
 function addMatchedNoise(
   fill: Plane,
   image: Plane,
-  { seed, sigma, trust }: { seed: number; sigma: number; trust?: Plane },
+  { seed, longSide: side, trust }: { seed: number; longSide: number; trust?: Plane },
 ): Plane {
-  const detailSigma = Math.max(0.8, (sigma / blurShare) * detailShare);
+  const detailSigma = Math.max(0.8, detailShare * side);
+  const around = 2 * blurShare * side;
   const smooth = gaussianBlur(image, detailSigma);
   const squares = mapPlane(image, (value, i) => (value - smooth.values[i]!) ** 2 * (trust?.values[i] ?? 1));
-  const strength = gaussianBlur(squares, sigma * 2);
-  const weight = trust === undefined ? undefined : gaussianBlur(trust, sigma * 2);
+  const strength = gaussianBlur(squares, around);
+  const weight = trust === undefined ? undefined : gaussianBlur(trust, around);
   const white: Plane = { ...fill, values: normalNoise(fill.values.length, seededRandom(seed)) };
   const noise = gaussianBlur(white, Math.min(1, detailSigma / 2)).values;
   const spread = Math.sqrt(meanOf(noise.map((value) => value * value))) || 1;

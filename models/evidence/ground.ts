@@ -1,21 +1,13 @@
 import { type Evaluator, openEvaluator } from "./evaluator.ts";
-import { blurredFill, replaceRegion, surroundFill } from "./fills.ts";
+import { blurredFill, replaceRegion } from "./fills.ts";
 import { findForeground } from "./foreground.ts";
 import { frameMap } from "./frame-map.ts";
 import type { GroundingEvent, GroundingRequest } from "./grounding-request.ts";
 import { createLedger } from "./ledger.ts";
-import {
-  type EvidenceSearch,
-  mapValues,
-  medianDropNear,
-  nextWindows,
-  plannedEvaluations,
-  searchName,
-  searchStages,
-} from "./map.ts";
-import { type SelectedRegion, selectRegion } from "./region.ts";
+import { type EvidenceSearch, nextWindows, plannedEvaluations, searchName, searchStages } from "./map.ts";
 import { measureReliance, relianceEvaluations } from "./reliance.ts";
-import { planStand, type StandPlan, supportNats } from "./stand.ts";
+import { planStand, type StandPlan } from "./stand.ts";
+import { evaluationsEachRegion, sideOf, supportDrop, testRegion } from "./test-region.ts";
 import { measureViews, viewToSearch } from "./views.ts";
 import { cellGrid, cellRectangle, type CellWindow } from "./windows.ts";
 
@@ -91,31 +83,16 @@ export async function* groundAnswer(
   }
   work.searchEnded();
 
-  const regions = searched.map((_, at) =>
-    selectRegion(search!.grid, mapValues(search!, at), search!.foreground),
-  );
+  const testing = { request, evaluator, plan, view, search: search! };
   for (const [at, index] of searched.entries()) {
-    const region = measurable(search!) ? regions[at]! : null;
-    if (region === null) {
-      ledger.setRegion(index, { status: "none" }, []);
-    } else {
-      const effectNats = await regionEffect(
-        { request, evaluator, plan, view, search: search! },
-        { at, index, region },
-        signal,
-      );
-      const boxes = region.boxes.map((box) => ({ view, ...views[view]!.toFrame(box) }));
-      ledger.setRegion(index, { status: "tested", effectNats, share: region.share }, boxes);
-    }
+    const tested = await testRegion(testing, { at, index }, signal);
+    const boxes = tested.boxes.map((box) => ({ view, ...views[view]!.toFrame(box) }));
+    ledger.setRegion(index, tested.region, boxes);
     yield ledger.event(index);
     yield work.progress("region");
   }
+  yield { type: "progress", stage: "region", fraction: 1, remaining_ms: 0 };
   yield done();
-}
-
-/** Whether the search went on to the cells: a region is tested only where something mattered. */
-function measurable({ measured }: EvidenceSearch): boolean {
-  return measured.some(({ window }) => window.size !== "coarse");
 }
 
 interface SearchInput {
@@ -135,10 +112,11 @@ async function* searchView(
   const area = request.views[view]!;
   const foreground = findForeground(area);
   const grid = cellGrid(foreground);
-  const fill = blurredFill(area, request.seed);
   let measured: { window: CellWindow; drops: number[] }[] = [];
   for (const stage of searchStages) {
     const windows = nextWindows({ grid, foreground, measured }, stage);
+    const fill =
+      windows.length === 0 ? [] : blurredFill(area, sideOf([cellRectangle(grid, windows[0]!)]), request.seed);
     for (let at = 0; at < windows.length; at += windowBatch) {
       const some = windows.slice(at, at + windowBatch);
       const inputs = some.map((window) => replaceRegion(area, [cellRectangle(grid, window)], fill));
@@ -147,7 +125,7 @@ async function* searchView(
         ...measured,
         ...some.map((window, k) => ({
           window,
-          drops: sentences.map((index) => drop(plan, evaluator, { index, without: stands[k]! })),
+          drops: sentences.map((index) => supportDrop({ plan, evaluator }, index, stands[k]!)),
         })),
       ];
       yield { search: { grid, foreground, measured }, stageDone: false };
@@ -156,34 +134,10 @@ async function* searchView(
   }
 }
 
-/** E: the drop under the second fill, minus the median drop of equal-sized windows (GRD-14). */
-async function regionEffect(
-  { request, evaluator, plan, view, search }: SearchInput & { search: EvidenceSearch },
-  { at, index, region }: { at: number; index: number; region: SelectedRegion },
-  signal: AbortSignal,
-): Promise<number> {
-  const area = request.views[view]!;
-  const fill = surroundFill(area, region.boxes, request.seed);
-  const [without] = await evaluator.replaceView(view, [replaceRegion(area, region.boxes, fill)], signal);
-  const { bounds, rows, columns } = search.grid;
-  const cellArea = (bounds.width * bounds.height) / (rows * columns);
-  const cells = region.boxes.reduce((sum, box) => sum + box.width * box.height, 0) / cellArea;
-  return drop(plan, evaluator, { index, without: without! }) - medianDropNear(search, at, cells);
-}
-
-function drop(
-  plan: StandPlan,
-  { base }: Evaluator,
-  { index, without }: { index: number; without: Evaluator["base"] },
-): number {
-  const sentence = plan.sentences[index]!;
-  return supportNats(sentence, base[index]!) - supportNats(sentence, without[index]!);
-}
-
 /** How much is left, for progress and for the budget. */
 function planWork(request: GroundingRequest, evaluator: Evaluator) {
   const { views } = request;
-  const regions = request.answer.sentences.length;
+  const regions = evaluationsEachRegion * request.answer.sentences.length;
   const search = views.length === 0 ? 0 : plannedEvaluations(cellGrid(findForeground(views[0]!)));
   let planned = 1 + relianceEvaluations(request) + (views.length > 1 ? views.length : 0) + search + regions;
   const remainingMs = () => Math.max(0, planned - evaluator.evaluations) * evaluator.evaluationMs;

@@ -22,7 +22,7 @@ export interface EvidenceSearch {
 }
 
 /** Named in pack.json: thresholds hold for the search they were measured with. */
-export const searchName = "windows-12-v1";
+export const searchName = "windows-12-v2";
 
 /** How many windows of a size follow the evidence, and how many are spread over the rest as controls. */
 const follow = { medium: 8, fine: 8 } as const;
@@ -57,6 +57,11 @@ export function nextWindows(search: EvidenceSearch, stage: SearchStage): CellWin
 
 export function anythingMattered({ measured }: EvidenceSearch): boolean {
   return measured.some(({ drops }) => drops.some((drop) => drop > leastDrop));
+}
+
+/** Whether the search went on to the cells: a region is tested only where something mattered. */
+export function regionSearched({ measured }: EvidenceSearch): boolean {
+  return measured.some(({ window }) => window.size !== "coarse");
 }
 
 /** What one sentence lost, window by window. */

@@ -1,6 +1,6 @@
 import type { Rectangle } from "../../core/view.ts";
 import type { Foreground } from "./foreground.ts";
-import { type CellGrid, cellRectangle } from "./windows.ts";
+import { type CellGrid, cellRectangle, type CellWindow } from "./windows.ts";
 
 /**
  * The connected cells that hold the evidence (docs/grounding.md, GRD-13). What is drawn, what is tested and what is
@@ -13,26 +13,45 @@ export interface SelectedRegion {
   readonly share: number;
 }
 
-/** A cell belongs to the region if it holds this share of what the strongest cell holds. */
-const cellShare = 0.4;
+/** A cell belongs to the region if it holds this share of what the strongest cell holds; a wider try follows. */
+const cellShares = [0.4, 0.15] as const;
 /** A further part counts if it holds this share of what the strongest part holds. */
 const partShare = 0.35;
+/** A region holds the evidence if without it this share of the largest drop is lost. */
+export const heldShare = 0.5;
 
-export function selectRegion(
-  grid: CellGrid,
+/**
+ * Regions that may hold the evidence, the narrowest first: connected cells, more connected cells, the window without
+ * which most was lost. The caller takes the first that does hold it.
+ */
+export function candidateRegions(
+  { grid, foreground }: { grid: CellGrid; foreground: Foreground },
   values: readonly number[],
-  foreground: Foreground,
-): SelectedRegion | null {
+  best: CellWindow,
+): SelectedRegion[] {
   const peak = Math.max(...values);
-  if (!(peak > 0)) return null;
-  const parts = connectedParts(grid, (cell) => values[cell]! >= cellShare * peak)
+  const narrow = peak > 0 ? cellShares.map((share) => connectedRegion(grid, values, share * peak)) : [];
+  const candidates = [...narrow, [cellRectangle(grid, best)]];
+  const different = candidates.filter(
+    (boxes, index) => candidates.findIndex((other) => sameBoxes(boxes, other)) === index,
+  );
+  return different.map((boxes) => {
+    const covered = boxes.reduce((sum, box) => sum + box.width * box.height * foreground.share(box), 0);
+    return { boxes, share: Math.min(1, covered / Math.max(1, foreground.area)) };
+  });
+}
+
+function connectedRegion(grid: CellGrid, values: readonly number[], least: number): Rectangle[] {
+  const parts = connectedParts(grid, (cell) => values[cell]! >= least)
     .map((cells) => ({ cells, held: cells.reduce((sum, cell) => sum + values[cell]!, 0) }))
     .toSorted((a, b) => b.held - a.held);
-  const boxes = parts
+  return parts
     .filter(({ held }) => held >= partShare * parts[0]!.held)
     .map(({ cells }) => boundsOf(grid, cells));
-  const covered = boxes.reduce((sum, box) => sum + box.width * box.height * foreground.share(box), 0);
-  return { boxes, share: Math.min(1, covered / Math.max(1, foreground.area)) };
+}
+
+function sameBoxes(a: readonly Rectangle[], b: readonly Rectangle[]): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** Cells that touch by a side. */

@@ -153,7 +153,7 @@ describe("groundAnswer", () => {
 
   it("[GRD-17] evidence spread over the image is diffuse", async () => {
     const whole = functionModel(
-      ([input]) => 20 * (meanInside(input!, { x: 0, y: 8, width: 64, height: 48 }) - 0.2),
+      ([input]) => 6 * (meanInside(input!, { x: 0, y: 8, width: 64, height: 48 }) - 0.2),
     );
     const bright = markImage(
       { width: 64, height: 48, marks: [{ x: 0, y: 0, width: 64, height: 48 }] },
