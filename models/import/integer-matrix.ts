@@ -1,0 +1,223 @@
+import { appError } from "../../core/errors.ts";
+import { int, type ExternalData, type GraphBuilder } from "./graph-builder.ts";
+import type { StoredMatrix } from "./graph-weights.ts";
+import { kernelColumns } from "./quantise.ts";
+
+/** The nodes that read integer weights: what can be computed once is constant, so ONNX Runtime folds it on loading. */
+
+export type IntegerMatrix = Extract<StoredMatrix, { type: "integer" }>;
+
+export function multiplyInteger(
+  builder: GraphBuilder,
+  matrix: IntegerMatrix,
+  use: { readonly name: string; readonly input: string },
+): string {
+  const { scheme, shape } = matrix;
+  const columns = kernelColumns(shape.columns, scheme);
+  const bits = scheme.bits === 4 ? 4 : 8;
+  const input = scheme.zero === "shifted" ? withBlockSums(builder, matrix, use) : use.input;
+  const inputs = [input, kernelValues(builder, matrix), kernelScales(builder, matrix)];
+  if (matrix.zeros !== null) {
+    const blocks = columns / scheme.block;
+    inputs.push(
+      plane(builder, matrix, { part: "zeros", width: Math.ceil((blocks * bits) / 8), data: matrix.zeros }),
+    );
+  }
+  return builder.node({
+    name: use.name,
+    op: "MatMulNBits",
+    inputs,
+    attributes: {
+      K: int(columns),
+      N: int(shape.rows),
+      bits: int(bits),
+      block_size: int(scheme.block),
+      // 4: activations as 8-bit integers, the fast path of the CPU kernels.
+      accuracy_level: int(4),
+    },
+  });
+}
+
+/** [.., columns] with the sums of its blocks behind it, which the extra columns of a shifted matrix multiply. */
+function withBlockSums(
+  builder: GraphBuilder,
+  { scheme, shape }: IntegerMatrix,
+  use: { readonly name: string; readonly input: string },
+): string {
+  const extra = kernelColumns(shape.columns, scheme) - shape.columns;
+  const membership = new Float32Array(shape.columns * extra);
+  for (let i = 0; i < shape.columns; i++) membership[i * extra + Math.floor(i / scheme.block)] = 1;
+  const summing = builder.constant(
+    { name: `block_sums/${shape.columns}x${scheme.block}`, type: "float32", shape: [shape.columns, extra] },
+    membership,
+  );
+  const sums = builder.node({ name: `${use.name}/sums`, op: "MatMul", inputs: [use.input, summing] });
+  return builder.node({
+    name: `${use.name}/with_sums`,
+    op: "Concat",
+    inputs: [use.input, sums],
+    attributes: { axis: int(-1) },
+  });
+}
+
+/** Rows by number: `indices` int64 [n] → float32 [n, columns]. Rows are gathered packed and only these unpacked. */
+export function gatherInteger(
+  builder: GraphBuilder,
+  matrix: IntegerMatrix,
+  use: { readonly name: string; readonly indices: string },
+): string {
+  const { scheme, shape } = matrix;
+  const { columns } = shape;
+  if (scheme.zero !== "symmetric" || scheme.bits === 4) {
+    throw appError("not-supported", "A token embedding is kept with 6 or 8 bits and symmetric blocks.");
+  }
+  const gather = (part: string, table: string) =>
+    builder.node({
+      name: `${use.name}/${part}`,
+      op: "Gather",
+      inputs: [table, use.indices],
+      attributes: { axis: int(0) },
+    });
+  const bytes =
+    scheme.bits === 8
+      ? gather("q", plane(builder, matrix, { part: "q", width: columns, data: matrix.values }))
+      : unpackSixBits(builder, use.name, {
+          high: gather(
+            "high",
+            plane(builder, matrix, { part: "q", width: columns / 2, data: matrix.values }),
+          ),
+          low: gather(
+            "low",
+            plane(builder, matrix, { part: "low", width: columns / 4, data: lowPlane(matrix) }),
+          ),
+        });
+  const numbers = cast(builder, `${use.name}/numbers`, bytes);
+  const middle = builder.constant(
+    { name: `${use.name}/middle`, type: "float32", shape: [] },
+    Float32Array.of(128),
+  );
+  const centred = builder.node({ name: `${use.name}/centred`, op: "Sub", inputs: [numbers, middle] });
+  const blocks = columns / scheme.block;
+  const inBlocks = reshape(builder, `${use.name}/blocks`, {
+    input: centred,
+    shape: [-1, blocks, scheme.block],
+  });
+  const scales = builder.node({
+    name: `${use.name}/scales`,
+    op: "Mul",
+    inputs: [
+      cast(builder, `${use.name}/scale_numbers`, gather("scale_bytes", scaleBytes(builder, matrix))),
+      cast(builder, `${use.name}/step_numbers`, gather("steps", steps(builder, matrix))),
+    ],
+  });
+  const scaled = builder.node({
+    name: `${use.name}/scaled`,
+    op: "Mul",
+    inputs: [
+      inBlocks,
+      reshape(builder, `${use.name}/block_scales`, { input: scales, shape: [-1, blocks, 1] }),
+    ],
+  });
+  return reshape(builder, use.name, { input: scaled, shape: [-1, columns] });
+}
+
+/** [rows, blocks, bytes of a block], the layout of MatMulNBits. */
+function kernelValues(builder: GraphBuilder, matrix: IntegerMatrix): string {
+  const { name, scheme, shape } = matrix;
+  const columns = kernelColumns(shape.columns, scheme);
+  const blocks = columns / scheme.block;
+  if (scheme.bits !== 6) {
+    return builder.external(
+      { name: `${name}.q`, type: "uint8", shape: [shape.rows, blocks, (scheme.block * scheme.bits) / 8] },
+      matrix.values,
+    );
+  }
+  const bytes = unpackSixBits(builder, `${name}.unpacked`, {
+    high: plane(builder, matrix, { part: "q", width: columns / 2, data: matrix.values }),
+    low: plane(builder, matrix, { part: "low", width: columns / 4, data: lowPlane(matrix) }),
+  });
+  return reshape(builder, `${name}.bytes`, { input: bytes, shape: [shape.rows, blocks, scheme.block] });
+}
+
+/**
+ * Two planes of 6-bit numbers (see packSixBits) → bytes of four times the number, so that the middle of the range, 32,
+ * becomes 128, where the 8-bit kernel has its zero. The stored scales are a quarter of the 6-bit ones.
+ */
+function unpackSixBits(
+  builder: GraphBuilder,
+  name: string,
+  planes: { readonly high: string; readonly low: string },
+): string {
+  const byte = (value: number) =>
+    builder.constant({ name: `byte/${value}`, type: "uint8", shape: [] }, Uint8Array.of(value));
+  const shift = (part: string, input: string, by: number) =>
+    builder.node({
+      name: `${name}/${part}`,
+      op: "BitShift",
+      inputs: [input, byte(Math.abs(by))],
+      attributes: { direction: { type: "string", value: by > 0 ? "LEFT" : "RIGHT" } },
+    });
+  const mask = (part: string, input: string, value: number) =>
+    builder.node({ name: `${name}/${part}`, op: "BitwiseAnd", inputs: [input, byte(value)] });
+  const join = (part: string, inputs: readonly string[]) =>
+    builder.node({ name: `${name}/${part}`, op: "Concat", inputs, attributes: { axis: int(-1) } });
+  const upper = join("upper", [shift("upper0", planes.high, 4), mask("upper1", planes.high, 0xf0)]);
+  const lower = join("lower", [
+    mask("lower0", shift("lower0s", planes.low, 2), 12),
+    mask("lower1", planes.low, 12),
+    mask("lower2", shift("lower2s", planes.low, -2), 12),
+    mask("lower3", shift("lower3s", planes.low, -4), 12),
+  ]);
+  return builder.node({ name: `${name}/joined`, op: "BitwiseOr", inputs: [upper, lower] });
+}
+
+function lowPlane(matrix: IntegerMatrix): ExternalData {
+  if (matrix.low === null) throw appError("internal", "A 6-bit matrix lacks its lower plane.");
+  return matrix.low;
+}
+
+interface Plane {
+  readonly part: string;
+  readonly width: number;
+  readonly data: ExternalData;
+}
+
+function plane(builder: GraphBuilder, { name, shape }: IntegerMatrix, { part, width, data }: Plane): string {
+  return builder.external({ name: `${name}.${part}`, type: "uint8", shape: [shape.rows, width] }, data);
+}
+
+function scaleBytes(builder: GraphBuilder, matrix: IntegerMatrix): string {
+  const blocks = kernelColumns(matrix.shape.columns, matrix.scheme) / matrix.scheme.block;
+  return plane(builder, matrix, { part: "scale_bytes", width: blocks, data: matrix.scales });
+}
+
+function steps(builder: GraphBuilder, { name, shape, steps: data }: IntegerMatrix): string {
+  return builder.external({ name: `${name}.steps`, type: "float16", shape: [shape.rows, 1] }, data);
+}
+
+function kernelScales(builder: GraphBuilder, matrix: IntegerMatrix): string {
+  return builder.node({
+    name: `${matrix.name}.scales`,
+    op: "Mul",
+    inputs: [
+      cast(builder, `${matrix.name}.scale_numbers`, scaleBytes(builder, matrix)),
+      cast(builder, `${matrix.name}.step_numbers`, steps(builder, matrix)),
+    ],
+  });
+}
+
+function cast(builder: GraphBuilder, name: string, input: string): string {
+  return builder.node({ name, op: "Cast", inputs: [input], attributes: { to: int(1) } });
+}
+
+function reshape(
+  builder: GraphBuilder,
+  name: string,
+  to: { readonly input: string; readonly shape: readonly number[] },
+): string {
+  const shape = builder.constant(
+    { name: `shape/${to.shape.join("x")}`, type: "int64", shape: [to.shape.length] },
+    BigInt64Array.from(to.shape, BigInt),
+  );
+  return builder.node({ name, op: "Reshape", inputs: [to.input, shape] });
+}

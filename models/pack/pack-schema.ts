@@ -1,0 +1,110 @@
+import * as v from "valibot";
+import { intendedInputSchema, packCardSchema } from "../../core/model-pack.ts";
+import { calibrationSchema } from "../evidence/calibration.ts";
+
+/** pack.json, version 1; docs/formats/pack.md says what each field is for. */
+
+/** Names that mean the same on every file system: no parent folder, no drive, no device, no blank at the end. */
+const plainName = /^[a-z0-9_][a-z0-9_.+-]{0,99}$/i;
+const deviceName = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i;
+
+function isPlainName(name: string): boolean {
+  return plainName.test(name) && !name.endsWith(".") && !deviceName.test(name);
+}
+
+const nameSchema = v.pipe(v.string(), v.check(isPlainName, "not a plain name"));
+const pathSchema = v.pipe(
+  v.string(),
+  v.check((path) => path.split("/").length <= 4 && path.split("/").every(isPlainName), "not a plain path"),
+);
+const digestSchema = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+const countSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const sizeSchema = v.pipe(countSchema, v.minValue(1));
+const textSchema = v.pipe(v.string(), v.maxLength(200));
+
+export const packFileSchema = v.object({ path: pathSchema, bytes: countSchema, sha256: digestSchema });
+export type PackFile = v.InferOutput<typeof packFileSchema>;
+
+const languageSchema = v.object({
+  vocabulary: sizeSchema,
+  hidden: sizeSchema,
+  layers: sizeSchema,
+  /** Tokens. */
+  context_length: sizeSchema,
+  embed: pathSchema,
+  decoder: pathSchema,
+  tokenizer: pathSchema,
+  tokenizer_config: pathSchema,
+  /** Each ends a turn. */
+  stop_tokens: v.pipe(v.array(textSchema), v.minLength(1), v.maxLength(32)),
+});
+export type PackLanguage = v.InferOutput<typeof languageSchema>;
+
+const imageSchema = v.object({
+  height: v.pipe(sizeSchema, v.maxValue(8192)),
+  width: v.pipe(sizeSchema, v.maxValue(8192)),
+  tokens: v.pipe(sizeSchema, v.maxValue(65_536)),
+  grid: v.tuple([sizeSchema, sizeSchema]),
+  resize: v.literal("pad"),
+  interpolation: v.literal("bilinear-antialias"),
+  mean: v.tuple([v.number(), v.number(), v.number()]),
+  std: v.tuple([v.number(), v.number(), v.number()]),
+  pad_value: v.pipe(countSchema, v.maxValue(255)),
+  channels: v.picklist(["gray-replicated", "rgb"]),
+});
+
+const commonEntries = {
+  schema: v.literal(1),
+  name: nameSchema,
+  version: textSchema,
+  licence: textSchema,
+  architecture: textSchema,
+  files: v.pipe(v.array(packFileSchema), v.maxLength(4096)),
+};
+
+const languagePackSchema = v.object({
+  ...commonEntries,
+  kind: v.literal("language-model"),
+  language: languageSchema,
+});
+export type LanguagePack = v.InferOutput<typeof languagePackSchema>;
+
+const visionPackSchema = v.object({
+  ...commonEntries,
+  kind: v.literal("vision-language"),
+  /** A sibling folder that holds the language model; null: it is in this pack. */
+  base: v.nullable(v.object({ name: nameSchema, path: v.string(), digest: digestSchema })),
+  language: v.nullable(languageSchema),
+  /** With a base: a decoder graph of this pack (with its adapter) over the base's weights; null: the base's own. */
+  decoder: v.nullable(pathSchema),
+  vision: pathSchema,
+  image: imageSchema,
+  image_token: v.pipe(textSchema, v.minLength(1)),
+  max_views: v.pipe(sizeSchema, v.maxValue(1024)),
+  intended_for: v.array(intendedInputSchema),
+  references: v.array(
+    v.object({ name: textSchema, modality: textSchema, body_part: textSchema, file: pathSchema }),
+  ),
+  calibration: v.nullable(calibrationSchema),
+  card: packCardSchema,
+});
+export type VisionPack = v.InferOutput<typeof visionPackSchema>;
+
+export const packSchema = v.pipe(
+  v.variant("kind", [languagePackSchema, visionPackSchema]),
+  v.check((pack) => {
+    const names = pack.files.map((file) => file.path.toLowerCase());
+    return new Set(names).size === names.length;
+  }, "a file is listed twice"),
+  v.check((pack) => {
+    if (pack.kind === "language-model") return true;
+    if ((pack.base === null) === (pack.language === null)) return false;
+    // The only reference out of a pack: a sibling folder by its plain name.
+    return pack.base === null ? pack.decoder === null : pack.base.path === `../${pack.base.name}`;
+  }, "base and language model contradict each other"),
+  v.check(
+    (pack) => pack.kind === "language-model" || pack.image.tokens === pack.image.grid[0] * pack.image.grid[1],
+    "the image grid does not hold the image tokens",
+  ),
+);
+export type Pack = v.InferOutput<typeof packSchema>;
