@@ -50,13 +50,15 @@ export async function openPack(
     const source = { graph: contents.graphs.vision, width, height, tokens, hidden: language.hidden };
     const vision = await OrtVisionModel.open(source, provider);
     const readers = new ReaderPool(language);
+    const encoder = new ImageEncoder(vision, contents.image);
+    const warming = warmUp(encoder, references);
     return {
       summary: contents.summary,
       folder,
       provider: provider.name,
       language,
       readers,
-      encoder: new ImageEncoder(vision, contents.image),
+      encoder,
       image: contents.image,
       imageToken: contents.imageToken,
       tokenizer,
@@ -65,6 +67,7 @@ export async function openPack(
       references: openReferences(references),
       calibration: contents.calibration,
       async dispose() {
+        await warming.stop();
         await readers.dispose();
         await vision.dispose();
         await language.dispose();
@@ -74,6 +77,21 @@ export async function openPack(
     await language.dispose();
     throw thrown;
   }
+}
+
+/** Encodes the references while nobody waits: every answer is measured against some of them. */
+function warmUp(encoder: ImageEncoder, references: readonly ReferenceImage[]): { stop(): Promise<void> } {
+  const controller = new AbortController();
+  const work = (async () => {
+    // One at a time, so that a question never waits for more than one.
+    for (const { input } of references) await encoder.encode([input], controller.signal);
+  })().catch(() => undefined);
+  return {
+    async stop() {
+      controller.abort();
+      await work;
+    },
+  };
 }
 
 function stopId(tokenizer: TextTokenizer, token: string): number {

@@ -20,7 +20,7 @@ const grid = 4;
 const cpu = { provider: null, threads: 2 } as const;
 
 /** Mean grey of each cell of a 4 by 4 grid, times a random direction. */
-function tinyVision(): Uint8Array {
+export function tinyVision(): Uint8Array {
   const graph = new GraphBuilder("tiny_vision");
   const random = normals(21);
   graph.input("pixel_values", "float32", ["n", 3, size, size]);
@@ -45,6 +45,12 @@ function tinyVision(): Uint8Array {
   graph.output("image_embeddings", "float32", ["n", grid * grid, tiny.hidden]);
   return modelBytes(graph.model());
 }
+
+/** Three special tokens, 256 bytes, six merges. */
+export const tinyVocabulary = 265;
+
+export const tinyTemplate =
+  "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 const bytes = (graph: Uint8Array) => ({ type: "bytes", bytes: graph, dataFolder: null }) as const;
 
@@ -82,7 +88,7 @@ export async function openTinyPack(): Promise<LoadedPack> {
     std: [0.5, 0.5, 0.5],
     channels: "gray-replicated",
   } as const;
-  const vocabulary = 265;
+  const vocabulary = tinyVocabulary;
   const decoder = bytes(tinyDecoder({ vocabulary }));
   const embed = bytes(tinyEmbedding({ vocabulary }));
   const language = await OrtLanguageModel.open(
@@ -104,10 +110,7 @@ export async function openTinyPack(): Promise<LoadedPack> {
     image,
     imageToken: "<|image|>",
     tokenizer,
-    template: new ChatTemplate(
-      "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
-      {},
-    ),
+    template: new ChatTemplate(tinyTemplate, {}),
     stopIds: new Set([tokenizer.idOf("<|im_end|>")!]),
     references: openReferences([]),
     calibration: null,
