@@ -55,6 +55,7 @@ export interface InferenceApi {
   ): AsyncGenerator<AnswerEvent, void, void>;
   modelInput(input: { pack: string; view: LoadedView }, signal: AbortSignal): Promise<ModelInput>;
   checkPack(input: { folder: string }, signal: AbortSignal): AsyncGenerator<ModelProgress, void, void>;
+  /** Makes the pack `name` in `targetFolder`, the folder that holds packs. */
   importModel(
     input: { source: string; targetFolder: string; name: string },
     signal: AbortSignal,

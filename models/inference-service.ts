@@ -5,6 +5,7 @@ import { groundingView } from "./bind-question.ts";
 import { bindEvalModel } from "./bind-eval-model.ts";
 import { evaluate, planEvaluation } from "./eval/evaluate.ts";
 import { appError } from "../core/errors.ts";
+import { importModel } from "./import/import-model.ts";
 import { type CheckedPack, checkPack, packSummary } from "./pack/read-pack.ts";
 import { PackShelf } from "./pack-shelf.ts";
 
@@ -42,10 +43,7 @@ export function createInferenceService(): InferenceApi {
         yield { type: "progress", stage: "check", fraction: step.value.fraction };
       }
     },
-    // oxlint-disable-next-line require-yield
-    async *importModel() {
-      throw appError("not-supported", "This version cannot import models yet.");
-    },
+    importModel: (input, signal) => importModel(input, signal),
     planEvaluation: async (input) => ({ files: await planEvaluation(input) }),
     async *evaluate({ evaluation, images }, signal) {
       const lease = await packs.lease(evaluation.pack, signal);

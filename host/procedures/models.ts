@@ -17,8 +17,8 @@ export function modelProcedures(
       yield* (await inference(signal)).checkPack({ folder: path.resolve(folder) }, signal);
     },
     async *"models.import"({ source, name }, signal) {
-      const targetFolder = path.join(context.folders.data, "packs", name);
-      await mkdir(path.dirname(targetFolder), { recursive: true, mode: 0o700 });
+      const targetFolder = path.join(context.folders.data, "packs");
+      await mkdir(targetFolder, { recursive: true, mode: 0o700 });
       yield* (await inference(signal)).importModel(
         { source: path.resolve(source), targetFolder, name },
         signal,
