@@ -1,8 +1,8 @@
-import { rm } from "node:fs/promises";
+import { cp, rm } from "node:fs/promises";
 import path from "node:path";
-import { _electron, expect, type Page, test as base } from "@playwright/test";
+import { _electron, type Browser, expect, type Page, test as base } from "@playwright/test";
 import { electronRuntime, noElectron } from "./electron-runtime.ts";
-import { makeFolder, root, startHost } from "./host.ts";
+import { makeFolder, root, runCli, startHost } from "./host.ts";
 
 /** The app in front of a user: a browser page on the loopback host, or the desktop window. */
 export interface OpenApp {
@@ -16,13 +16,29 @@ export interface OpenApp {
 
 export { expect };
 
-/** A fresh app for every test. The Electron project runs where an Electron runtime is found. */
-export const test = base.extend<{ app: OpenApp }>({
-  app: async ({ browser }, use, testInfo) => {
+/**
+ * A fresh app for every test. The Electron project runs where an Electron runtime is found. `data` says what the
+ * archive holds at the start: "new" is a first start, "sample" the phantom studies (imported once, then copied).
+ */
+export const test = base.extend<{ app: OpenApp; data: "new" | "sample" }, { sample: string }>({
+  data: ["sample", { option: true }],
+  sample: [
+    // Playwright wants the pattern, even an empty one.
+    // oxlint-disable-next-line no-empty-pattern
+    async ({}, use) => {
+      const { folder, env } = await makeFolder();
+      await runCli(["sample"], env);
+      await use(folder);
+      await rm(folder, { recursive: true, force: true });
+    },
+    { scope: "worker", timeout: 180_000 },
+  ],
+  app: async ({ browser, data, sample }, use, testInfo) => {
     const electron = testInfo.project.name === "electron";
     const runtime = electron ? electronRuntime() : null;
     base.skip(electron && runtime === null, noElectron);
     const made = await makeFolder();
+    if (data === "sample") await cp(sample, made.folder, { recursive: true });
     let current = runtime ? await openElectron(runtime, made.env) : await openPage(browser, made);
     await use({
       get page() {
@@ -45,10 +61,7 @@ interface Opened {
   close(): Promise<void>;
 }
 
-async function openPage(
-  browser: import("@playwright/test").Browser,
-  made: { folder: string; env: NodeJS.ProcessEnv },
-): Promise<Opened> {
+async function openPage(browser: Browser, made: { folder: string; env: NodeJS.ProcessEnv }): Promise<Opened> {
   const host = await startHost(made);
   const context = await browser.newContext({ viewport: { width: 1366, height: 768 } });
   const page = await context.newPage();
@@ -78,8 +91,20 @@ export async function makeArchive(page: Page): Promise<void> {
   await expect(page.getByRole("heading", { name: "Studies", exact: true })).toBeVisible();
 }
 
-/** The canvas that shows the image, as levels of red over the whole stage. */
-export async function stageLevels(page: Page): Promise<{ width: number; height: number; red: number[] }> {
+/** Opens the first study in the worklist that names `text`. */
+export async function openStudy(page: Page, text: string): Promise<void> {
+  await page.getByRole("button", { name: "Studies", exact: true }).click();
+  await page.locator("tr.study").filter({ hasText: text }).first().locator(".study-open").click();
+}
+
+export interface StageLevels {
+  readonly width: number;
+  readonly height: number;
+  readonly levels: readonly number[];
+}
+
+/** The picture on the stage as levels of red, every fourth pixel both ways. */
+export async function stageLevels(page: Page): Promise<StageLevels> {
   return await page.getByTestId("stage").evaluate((stage) => {
     const canvas = stage.querySelector<HTMLCanvasElement>(".stage-picture canvas")!;
     const copy = document.createElement("canvas");
@@ -88,7 +113,36 @@ export async function stageLevels(page: Page): Promise<{ width: number; height: 
     const context = copy.getContext("2d", { willReadFrequently: true })!;
     context.drawImage(canvas, 0, 0);
     const { data } = context.getImageData(0, 0, copy.width, copy.height);
-    const red = Array.from({ length: data.length / 4 }, (_, index) => data[index * 4]!);
-    return { width: copy.width, height: copy.height, red };
+    const width = Math.floor(copy.width / 4);
+    const height = Math.floor(copy.height / 4);
+    const levels = Array.from({ length: width * height }, (_, at) => {
+      const x = (at % width) * 4 + 2;
+      const y = Math.floor(at / width) * 4 + 2;
+      return data[(y * copy.width + x) * 4]!;
+    });
+    return { width, height, levels };
   });
+}
+
+/** The picture once it rests: Cornerstone draws in an animation frame of its own. */
+export async function settledLevels(page: Page): Promise<StageLevels> {
+  let last = await stageLevels(page);
+  for (;;) {
+    await page.evaluate(
+      () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
+    );
+    const next = await stageLevels(page);
+    if (partDiffering(next, last) === 0 && next.levels.some((level) => level > 0)) return next;
+    last = next;
+  }
+}
+
+/** The part of the pixels that differ by more than an eighth of the range. */
+export function partDiffering(one: StageLevels, other: StageLevels): number {
+  if (one.width !== other.width || one.height !== other.height) return 1;
+  let count = 0;
+  for (let i = 0; i < one.levels.length; i += 1) {
+    if (Math.abs(one.levels[i]! - other.levels[i]!) > 32) count += 1;
+  }
+  return count / one.levels.length;
 }

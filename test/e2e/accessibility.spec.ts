@@ -1,0 +1,83 @@
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import type { Page } from "@playwright/test";
+import { expect, makeArchive, openStudy, test } from "./app-test.ts";
+
+const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+/** WCAG 2.2 A and AA, contrast among them, of what is in view. Playwright's evaluate is not bound by the page's policy. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(await readFile(axePath, "utf8"));
+  return await page.evaluate(async () => {
+    interface Axe {
+      run(
+        context: Document,
+        options: object,
+      ): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }>;
+    }
+    const { axe } = globalThis as unknown as { axe: Axe };
+    const values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+    const { violations: found } = await axe.run(document, { runOnly: { type: "tag", values } });
+    return found.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary ?? ""}`),
+    );
+  });
+}
+
+test.use({ data: "new" });
+
+for (const theme of ["Dark", "Light"] as const) {
+  test(`every screen keeps WCAG AA in the ${theme.toLowerCase()} theme`, async ({ app }) => {
+    const { page } = app;
+    await expect(page.getByRole("heading", { name: "Make the archive" })).toBeVisible();
+    expect(await violations(page)).toEqual([]);
+    await makeArchive(page);
+    if (theme === "Light") await page.getByRole("button", { name: "Light theme" }).click();
+    await expect(page.getByText("No studies yet")).toBeVisible();
+    expect(await violations(page)).toEqual([]);
+
+    await page.getByRole("button", { name: /Add the sample study/ }).click();
+    await expect(page.getByText(/^Imported \d+ images\./)).toBeVisible({ timeout: 60_000 });
+    expect(await violations(page)).toEqual([]);
+
+    await openStudy(page, "CT");
+    await expect(page.getByTestId("stage")).toHaveAttribute("data-shown", "33");
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole("button", { name: "Window presets" }).click();
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "DICOM header" }).click();
+    await expect(page.getByText("PatientName")).toBeVisible();
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+
+    for (const screen of ["Models", "Settings"]) {
+      await page.getByRole("button", { name: screen, exact: true }).click();
+      await expect(page.getByRole("heading", { name: screen, exact: true })).toBeVisible();
+      await expect(page.getByRole("progressbar")).toHaveCount(0, { timeout: 90_000 });
+      expect(await violations(page)).toEqual([]);
+    }
+  });
+}
+
+test("a study is opened and read with the keyboard alone", async ({ app }) => {
+  const { page } = app;
+  await makeArchive(page);
+  await page.getByRole("button", { name: /Add the sample study/ }).press("Enter");
+  await expect(page.getByText(/^Imported \d+ images\./)).toBeVisible({ timeout: 60_000 });
+  const open = page.locator("tr.study").filter({ hasText: "CT" }).locator(".study-open");
+  await open.focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByTestId("stage")).toHaveAttribute("data-shown", "33");
+  await page.keyboard.press("PageDown");
+  await expect(page.getByTestId("image-number")).toHaveText("Image 43 / 64");
+  await page.keyboard.press("3");
+  await expect(page.getByTestId("window")).toHaveText("W 1500 C -600");
+  await page.getByRole("separator", { name: "Width of the assistant" }).focus();
+  const width = async () => (await page.locator(".viewer-side").boundingBox())!.width;
+  const before = await width();
+  await page.keyboard.press("ArrowLeft");
+  expect(await width()).toBe(before + 16);
+  // The key moved the border, not the stack.
+  await expect(page.getByTestId("image-number")).toHaveText("Image 43 / 64");
+});
