@@ -94,7 +94,7 @@ export function judgeScope(intendedFor: readonly IntendedInput[], facts: HeaderF
   }
   const judged = intendedFor.map((intended) => judgeOne(intended, facts));
   const fit = judged.find(({ matches }) => Object.values(matches).every((match) => match === "yes"));
-  if (fit) return { status: "in", reason: `The model pack is for ${fit.intended.name}.` };
+  if (fit) return { status: "in", reason: purpose([fit.intended]) };
   const open = judged.filter(({ matches }) => Object.values(matches).every((match) => match !== "no"));
   const [best] = open.toSorted((a, b) => unknownFields(a.matches).length - unknownFields(b.matches).length);
   if (!best) {
@@ -106,7 +106,7 @@ export function judgeScope(intendedFor: readonly IntendedInput[], facts: HeaderF
   const missing = unknownFields(best.matches).map((field) => fieldNames[field]);
   return {
     status: "uncertain",
-    reason: `The header does not say enough about the ${missing.join(" and ")}; the model pack is for ${listed(intendedFor)}.`,
+    reason: `The header does not say enough about the ${missing.join(" and ")}. ${purpose(intendedFor)}`,
   };
 }
 
@@ -187,10 +187,11 @@ function unknownFields(matches: Judged["matches"]): Field[] {
   return (Object.keys(matches) as Field[]).filter((field) => matches[field] === "unknown");
 }
 
-function listed(intendedFor: readonly IntendedInput[]): string {
-  const names = intendedFor.map(({ name }) => name);
-  const last = names.pop()!;
-  return names.length === 0 ? last : `${names.join(", ")} and ${last}`;
+function purpose(intendedFor: readonly IntendedInput[]): string {
+  const names = intendedFor.map(({ name }) =>
+    /^\p{Lu}\p{Ll}/u.test(name) ? name.charAt(0).toLowerCase() + name.slice(1) : name,
+  );
+  return `The model pack is for ${names.join("; ")}.`;
 }
 
 function described({ modality, bodyPart, view }: HeaderFacts): string {

@@ -4,7 +4,7 @@ import type { IntendedInput } from "../../../core/model-pack.ts";
 import { factsOf, headerLine, judgeScope, judgeScopes } from "../../../models/scope.ts";
 
 const pack: IntendedInput[] = [
-  { name: "frontal chest radiographs", modalities: ["CR", "DX"], bodyParts: ["CHEST"], views: ["PA", "AP"] },
+  { name: "Chest radiographs, frontal", modalities: ["CR", "DX"], bodyParts: ["CHEST"], views: ["PA", "AP"] },
   { name: "limb radiographs", modalities: ["DX"], bodyParts: ["HAND", "LEG", "SHOULDER"], views: [] },
   { name: "breast ultrasound", modalities: ["US"], bodyParts: ["BREAST"], views: [] },
 ];
@@ -41,12 +41,12 @@ describe("what a pack is for", () => {
 
   test("a refusal says what the image is and what the pack is for", () => {
     expect(judgeScope(pack, facts("US", "ABDOMEN")).reason).toBe(
-      "The model pack is for frontal chest radiographs, limb radiographs and breast ultrasound; this is ultrasound of the body part ABDOMEN.",
+      "The model pack is for chest radiographs, frontal; limb radiographs; breast ultrasound. This is ultrasound of the body part ABDOMEN.",
     );
   });
 
   test("doubt names the fact that the header leaves open", () => {
-    expect(judgeScope(pack, facts("DX", "CHEST")).reason).toContain("about the view;");
+    expect(judgeScope(pack, facts("DX", "CHEST")).reason).toContain("about the view.");
   });
 
   test("a pack that declares nothing is not assessed", () => {
