@@ -100,7 +100,7 @@ export function judgeScope(intendedFor: readonly IntendedInput[], facts: HeaderF
   if (!best) {
     return {
       status: "out",
-      reason: `The model pack is for ${listed(intendedFor)}; this is ${described(facts)}.`,
+      reason: `${purpose(intendedFor)} This is ${described(facts)}.`,
     };
   }
   const missing = unknownFields(best.matches).map((field) => fieldNames[field]);
