@@ -37,7 +37,7 @@ export function createArchiveService(): ArchiveApi {
   async function open({ dataFolder, dataKey }: OpenArchive) {
     if (opened?.dataFolder === dataFolder) return opened.store.health();
     await close();
-    const store = await openArchiveStore({ dataFolder, dataKey });
+    const store = await openArchiveStore({ dataFolder, dataKey, readHeader });
     const uploads = createUploads(store.spools);
     opened = { dataFolder, store, uploads, headers: createOpenedHeaders(store) };
     return store.health();
@@ -102,6 +102,6 @@ export function createArchiveService(): ArchiveApi {
   };
 }
 
-async function readHeader(source: ByteSource, signal: AbortSignal) {
+async function readHeader(source: ByteSource, signal?: AbortSignal) {
   return instanceHeader(await parseHeader(source, signal));
 }

@@ -93,6 +93,7 @@ export function createChanges({ database, tables, objects, catalog }: ChangesOpt
           );
           database.run(`DELETE FROM ${table} WHERE series ${ofStudy}`, uid);
         }
+        database.run("INSERT OR REPLACE INTO doomed SELECT object FROM answers WHERE study = ?", uid);
         database.run("DELETE FROM answers WHERE study = ?", uid);
         database.run("DELETE FROM series WHERE study = ?", uid);
         tables.remove("studies", study);

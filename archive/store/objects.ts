@@ -37,6 +37,8 @@ export interface ObjectStore {
   /** @throws archive-damaged where it is missing or was changed; so does each read of the source */
   open(id: ObjectId): Promise<ByteSource>;
   remove(ids: readonly ObjectId[]): Promise<void>;
+  /** Keeps a damaged file under another ending, where it is no object any more. */
+  setAside(id: ObjectId): Promise<void>;
   /** All on disk; `part` those that were staged when the process ended. */
   list(): AsyncGenerator<{ id: ObjectId; part: boolean }, void, void>;
 }
@@ -145,12 +147,17 @@ export function createObjectStore(
     for (const name of await namesIn(folder)) {
       for (const file of await namesIn(path.join(folder, name))) {
         const [id = "", ending] = file.split(".");
-        if (idForm.test(id)) yield { id, part: ending === "part" };
+        if (idForm.test(id) && ending !== "damaged") yield { id, part: ending === "part" };
       }
     }
   }
 
-  return { stage, publish, discard, open: openObject, remove, list };
+  async function setAside(id: ObjectId): Promise<void> {
+    cache.forget(id);
+    await naming(() => rename(published(id), path.join(shelf(id), `${id}.damaged`)));
+  }
+
+  return { stage, publish, discard, open: openObject, remove, setAside, list };
 }
 
 async function writeSegments(

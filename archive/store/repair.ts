@@ -24,7 +24,9 @@ export async function repair(parts: {
 
   const named = new Set(
     database
-      .all("SELECT object FROM instances UNION ALL SELECT object FROM thumbnails")
+      .all(
+        "SELECT object FROM instances UNION ALL SELECT object FROM thumbnails UNION ALL SELECT object FROM answers",
+      )
       .map((row) => (row["object"] as Buffer).toString("hex")),
   );
   const halves: string[] = [];

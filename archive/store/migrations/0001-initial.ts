@@ -13,7 +13,8 @@ export function initial(database: Pick<Database, "run">): void {
        uid BLOB PRIMARY KEY, series BLOB NOT NULL, object BLOB NOT NULL, body BLOB NOT NULL) WITHOUT ROWID`,
     "CREATE INDEX instances_of_series ON instances (series)",
     "CREATE TABLE thumbnails (series BLOB PRIMARY KEY, object BLOB NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE answers (id BLOB PRIMARY KEY, study BLOB NOT NULL, body BLOB NOT NULL) WITHOUT ROWID",
+    `CREATE TABLE answers (
+       id BLOB PRIMARY KEY, study BLOB NOT NULL, object BLOB NOT NULL, body BLOB NOT NULL) WITHOUT ROWID`,
     "CREATE INDEX answers_of_study ON answers (study)",
     "CREATE TABLE doomed (object BLOB PRIMARY KEY) WITHOUT ROWID",
   ]) {

@@ -23,7 +23,7 @@ const signal = new AbortController().signal;
 
 beforeEach(async () => {
   ({ folder, remove } = await temporaryFolder());
-  store = await openArchiveStore({ dataFolder: path.join(folder, "data"), dataKey });
+  store = await openArchiveStore({ dataFolder: path.join(folder, "data"), dataKey, readHeader });
 });
 afterEach(async () => {
   await store.close();

@@ -1,16 +1,27 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { InstanceUid, SeriesUid, StudyUid } from "../../../../core/study.ts";
+import type { ByteSource } from "../../../../archive/byte-source.ts";
+import { parseHeader } from "../../../../archive/dicom/parse-header.ts";
+import { instanceHeader } from "../../../../archive/dicom/read-instance.ts";
 import type { InstanceHeader } from "../../../../archive/instance-header.ts";
 import type { ArchiveStore } from "../../../../archive/store/archive-store.ts";
+
+export const readHeader = async (source: ByteSource) => instanceHeader(await parseHeader(source));
 
 export const dataKey = Buffer.alloc(32, 7);
 export const patientName = "Szymański^Łucja";
 
+/** In memory where the system has such a folder: hundreds of archives are opened here, each with its syncs. */
 export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
-  const folder = await mkdtemp(path.join(tmpdir(), "archive-"));
+  const memory = "/dev/shm";
+  const parent = await statfs(memory).then(
+    ({ bavail, bsize }) => (bavail * bsize > 256 * 1024 ** 2 ? memory : tmpdir()),
+    () => tmpdir(),
+  );
+  const folder = await mkdtemp(path.join(parent, "archive-"));
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
