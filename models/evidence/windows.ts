@@ -24,11 +24,10 @@ export interface CellWindow {
   readonly columns: number;
 }
 
-/** Fine cells along the longer side of the foreground; a multiple of 4, so that coarse windows overlap by half. */
+/** Fine cells along the longer side of the foreground. */
 export const cellsAcross = 12;
-/** Cells along the side of a window, and the step between windows. */
+/** Cells along the side of a window. */
 export const windowCells = { coarse: 4, medium: 2, fine: 1 } as const;
-const steps = { coarse: 2, medium: 1, fine: 1 } as const;
 /** A window with less foreground than this is not evaluated: what is removed there is background. */
 const leastForeground = 0.15;
 
@@ -67,16 +66,50 @@ export function cellRectangle(
 /** All windows of a size that lie on the foreground. */
 export function windowsOf(grid: CellGrid, size: WindowSize): CellWindow[] {
   const side = windowCells[size];
-  const windows: CellWindow[] = [];
-  for (let row = 0; row + side <= grid.rows; row += steps[size]) {
-    for (let column = 0; column + side <= grid.columns; column += steps[size]) {
-      const window = { size, row, column, rows: side, columns: side };
+  const places = size === "coarse" ? coarsePlaces(grid) : everyPlace(grid, side);
+  return places
+    .map(({ row, column }) => ({ size, row, column, rows: side, columns: side }))
+    .filter((window) => {
       const shares = cellsIn(grid, window).map((cell) => grid.foreground[cell]!);
-      if (shares.reduce((sum, share) => sum + share, 0) / shares.length >= leastForeground)
-        windows.push(window);
-    }
-  }
-  return windows;
+      return shares.reduce((sum, share) => sum + share, 0) / shares.length >= leastForeground;
+    });
+}
+
+interface Place {
+  readonly row: number;
+  readonly column: number;
+}
+
+/** A layer of windows side by side, and a second layer over the corners where four of the first meet. */
+function coarsePlaces({ rows, columns }: Pick<CellGrid, "rows" | "columns">): Place[] {
+  const side = windowCells.coarse;
+  const along = (length: number) => {
+    const count = Math.ceil(length / side);
+    return Array.from({ length: count }, (_, index) =>
+      count === 1 ? 0 : Math.round((index * (length - side)) / (count - 1)),
+    );
+  };
+  const between = (places: readonly number[]) =>
+    places.slice(1).map((place, index) => Math.round((place + places[index]!) / 2));
+  const [down, across] = [along(rows), along(columns)];
+  // A single row of windows is overlapped along itself.
+  const [downBetween, acrossBetween] = [between(down), between(across)];
+  return [
+    ...pairsOf(down, across),
+    ...pairsOf(down.length === 1 ? down : downBetween, across.length === 1 ? across : acrossBetween),
+  ].filter(
+    (place, index, all) =>
+      all.findIndex((other) => other.row === place.row && other.column === place.column) === index,
+  );
+}
+
+function everyPlace({ rows, columns }: Pick<CellGrid, "rows" | "columns">, side: number): Place[] {
+  const count = (length: number) => Array.from({ length: length - side + 1 }, (_, index) => index);
+  return pairsOf(count(rows), count(columns));
+}
+
+function pairsOf(down: readonly number[], across: readonly number[]): Place[] {
+  return down.flatMap((row) => across.map((column) => ({ row, column })));
 }
 
 /** Indices of the cells of a window, row-major. */

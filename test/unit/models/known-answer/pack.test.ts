@@ -60,6 +60,6 @@ describe("a known-answer pack on disk", () => {
     expect(answer.text).toBe("Yes. There is a mark.");
     for (const sentence of answer.sentences)
       expect(sentence).toMatchObject({ state: "uncalibrated", regions: [] });
-    expect(timing.evaluations).toBe(1 + 2 + 4 + 25);
+    expect(timing.evaluations).toBe(1 + 2 + 4 + 13);
   });
 });
