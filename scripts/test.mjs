@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { findChromium } from "./find-chromium.mjs";
+import { readPlaywright, readVitest } from "./read-reports.mjs";
 import { build, ensureDependencies, nodeProblem, readJson, root, run } from "./setup.mjs";
 
 const reports = path.join(root, ".cache", "reports");
@@ -63,27 +64,6 @@ async function ensureChromium() {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   await run("apt-get", ["update", "-qq"], { env });
   await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "chromium"], { env });
-}
-
-function readVitest({ numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults }) {
-  // A file that could not be loaded has no tests to fail.
-  const broken = testResults.filter(
-    ({ status, assertionResults }) => status === "failed" && assertionResults.length === 0,
-  );
-  return {
-    passed: numPassedTests,
-    failed: numFailedTests + broken.length,
-    skipped: numPendingTests + (numTodoTests ?? 0),
-  };
-}
-
-function readPlaywright({ stats, errors }) {
-  return {
-    passed: stats.expected,
-    // A test that only passes the second time has failed once.
-    failed: stats.unexpected + stats.flaky + errors.length,
-    skipped: stats.skipped,
-  };
 }
 
 const problem = nodeProblem();

@@ -23,17 +23,13 @@ const types: Readonly<Record<string, string>> = {
   ".txt": "text/plain; charset=utf-8",
 };
 
-/**
- * Only our own files run. Cornerstone decodes nothing here (frames come decoded from the archive), but it makes
- * workers from blob: addresses and sets inline style attributes.
- */
+/** Only our own files run: no inline script or style, no evaluation, no worker from anywhere else. */
 export const contentSecurityPolicy = [
   "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self' blob:",
-  "style-src-elem 'self'",
-  "style-src-attr 'unsafe-inline'",
-  "img-src 'self' blob: data:",
+  "script-src 'self'",
+  "worker-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' blob:",
   "font-src 'self'",
   "connect-src 'self'",
   "manifest-src 'self'",
