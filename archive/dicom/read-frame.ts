@@ -171,6 +171,7 @@ async function decodeCodestream(
 
 function fromJpegFamily(decoded: DecodedSamples, pixels: PixelDescription): Pixels {
   const { values, colour } = decoded;
+  if (decoded.overshoots && !pixels.signed) cutToHighBit(values, pixels);
   const stored = widened(values, pixels);
   native.maskToHighBit(stored, pixels);
   if (pixels.samples === 1) return { values: stored, photometric: pixels.photometric };
@@ -182,6 +183,11 @@ function fromJpegFamily(decoded: DecodedSamples, pixels: PixelDescription): Pixe
     return { values: ybrToRgb(stored), photometric: "RGB" };
   }
   return { values: stored, photometric: "RGB" };
+}
+
+function cutToHighBit(values: Uint8Array | Uint16Array, pixels: PixelDescription): void {
+  const most = 2 ** (pixels.highBit + 1) - 1;
+  for (let i = 0; i < values.length; i += 1) if (values[i]! > most) values[i] = most;
 }
 
 /** Samples in an array as wide as Bits Allocated says, signed where Pixel Representation says so. */

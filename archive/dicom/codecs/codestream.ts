@@ -15,6 +15,8 @@ export interface DecodedSamples {
   readonly values: Uint8Array | Uint16Array;
   /** "rgb": colour that the codec or we have converted already. */
   readonly colour: "as-stored" | "rgb";
+  /** A DCT may come out above the largest stored value: to be cut there, where masking would turn white to black. */
+  readonly overshoots: boolean;
 }
 
 export interface StreamSize {

@@ -30,7 +30,7 @@ export async function decodeJpeg2000(octets: Uint8Array, expected: Expected): Pr
     if (info.componentCount !== expected.samples) throw damaged();
     return copyDecoded(decoder, samples);
   });
-  return { values, colour: header.colourTransform ? "rgb" : "as-stored" };
+  return { values, colour: header.colourTransform ? "rgb" : "as-stored", overshoots: false };
 }
 
 /** Offset of the SOC marker with the SIZ marker behind it; 0 where the octets begin with it. */

@@ -15,7 +15,7 @@ export async function decodeJpegLs(octets: Uint8Array, expected: Expected): Prom
     return { values: copyDecoded(decoder, samples), byPlane: decoder.getInterleaveMode?.() === 0 };
   });
   const values = decoded.byPlane && expected.samples === 3 ? interleave(decoded.values) : decoded.values;
-  return { values, colour: "as-stored" };
+  return { values, colour: "as-stored", overshoots: false };
 }
 
 /** Three planes to pixels. */

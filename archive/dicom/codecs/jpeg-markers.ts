@@ -5,6 +5,10 @@ export interface JpegFrame extends StreamSize {
   /** Low octet of the SOF marker: 0xc0 baseline … 0xc3 lossless … 0xf7 JPEG-LS. */
   readonly sof: number;
   readonly componentIds: readonly number[];
+  /** Quantisation table of each component. */
+  readonly quantisation: readonly number[];
+  /** Components have different sampling factors. */
+  readonly subsampled: boolean;
   readonly jfif: boolean;
   /** Colour transform of an Adobe marker; null where there is none. */
   readonly adobe: number | null;
@@ -29,6 +33,8 @@ export function readJpegFrame(octets: Uint8Array): JpegFrame {
       columns: view.getUint16(body + 3),
       components,
       componentIds: ids,
+      quantisation: ids.map((_, i) => octets[body + 8 + i * 3] ?? 0),
+      subsampled: new Set(ids.map((_, i) => octets[body + 7 + i * 3])).size > 1,
       jfif,
       adobe,
     };

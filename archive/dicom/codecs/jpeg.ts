@@ -3,6 +3,7 @@ import { damaged, requireShape, type DecodedSamples, type Expected } from "./cod
 import { readJpegFrame, withColourTransform, type JpegFrame } from "./jpeg-markers.ts";
 import { decodeJpegLossless } from "./jpeg-lossless.ts";
 import { decodeJpegLs } from "./jpeg-ls.ts";
+import { decodeTwelveBit } from "./jpeg-twelve-bit.ts";
 import { copyDecoded, withDecoder } from "./wasm-module.ts";
 
 const codec = {
@@ -12,7 +13,7 @@ const codec = {
 
 /**
  * Any codestream of the JPEG family, by its own frame header: files name the wrong process too often.
- * @throws pixel-data-damaged, transfer-syntax-not-supported (12-bit DCT, hierarchical)
+ * @throws pixel-data-damaged, transfer-syntax-not-supported (hierarchical, 12-bit colour)
  */
 export async function decodeJpeg(octets: Uint8Array, expected: Expected): Promise<DecodedSamples> {
   const frame = readJpegFrame(octets);
@@ -22,9 +23,8 @@ export async function decodeJpeg(octets: Uint8Array, expected: Expected): Promis
   if (![0xc0, 0xc1, 0xc2, 0xc9, 0xca].includes(frame.sof)) {
     throw appError("transfer-syntax-not-supported", "This JPEG process (hierarchical) is not decoded.");
   }
-  if (frame.precision !== 8) {
-    throw appError("transfer-syntax-not-supported", `JPEG with ${frame.precision} bits is not decoded yet.`);
-  }
+  if (frame.precision === 12) return decodeTwelveBit(octets, frame);
+  if (frame.precision !== 8) throw damaged();
   return decodeEightBit(octets, frame, expected);
 }
 
@@ -43,7 +43,7 @@ async function decodeEightBit(
     if (info.componentCount !== expected.samples) throw damaged();
     return copyDecoded(decoder, samples);
   });
-  return { values, colour: colour ? "rgb" : "as-stored" };
+  return { values, colour: colour ? "rgb" : "as-stored", overshoots: true };
 }
 
 /** Component letters, then a JFIF marker, then the DICOM header decide whether samples are YCbCr. */

@@ -11,8 +11,7 @@ const table: Readonly<
   archive: {
     own: ["core"],
     files: [],
-    packages:
-      /^(valibot|node:|dicom-parser|dcmjs|libsql|yauzl|fast-png|jpeg-lossless-decoder-js|@cornerstonejs\/codec-.+)$/,
+    packages: /^(valibot|node:|dcmjs|libsql|yauzl|fast-png|@cornerstonejs\/codec-.+)$/,
   },
   models: {
     own: ["core"],
