@@ -112,53 +112,65 @@ export class ProviderChoice {
   }
 
   async #tryAll(): Promise<ProviderStatus[]> {
-    const asked = this.#settings.provider;
-    const cpu = await this.#probe(null, this.threads);
-    const found: ProviderStatus[] = [
-      { name: "cpu", status: "works", reason: "Runs everywhere.", probe_ms: cpu.milliseconds },
+    const tries: Try[] = [];
+    for (const candidate of this.#candidates) tries.push(await this.#try(candidate));
+    // Where nothing else runs there is nothing to compare, and a start need not wait for it.
+    const cpu = tries.some(({ result }) => result) ? await this.#probe(null, this.threads) : null;
+    const found = [
+      { name: "cpu", status: "works", reason: "", probe_ms: cpu?.milliseconds ?? null } as const,
+      ...tries.map((one) => judged(one, cpu)),
     ];
-    for (const candidate of this.#candidates) found.push(await this.#try(candidate, cpu));
-    const working = found.filter(({ status }) => status === "works");
-    const fastest = working.toSorted((a, b) => a.probe_ms! - b.probe_ms!)[0]!;
-    const taken = asked === "auto" ? fastest : working.find(({ name }) => name === asked);
-    return found.map((one): ProviderStatus => {
-      if (one.status !== "works") return one;
-      if (one === taken) {
-        const alone = asked === "auto" && working.length === 1;
-        const reason =
-          asked !== "auto"
-            ? "Chosen in the settings."
-            : alone
-              ? "The only one that works here."
-              : "The fastest that gives the right numbers.";
-        return { ...one, status: "in-use", reason };
-      }
-      if (!taken || asked !== "auto") return { ...one, reason: "Works; not chosen in the settings." };
-      return { ...one, reason: `Works, but slower here: ${one.probe_ms} ms against ${taken.probe_ms} ms.` };
-    });
+    return chosen(found, this.#settings.provider);
   }
 
-  async #try(candidate: Candidate, cpu: ProbeResult): Promise<ProviderStatus> {
-    const { name } = candidate;
+  async #try({ name, session, missing }: Candidate): Promise<Try> {
     const marker = await openMarker(this.#settings.stateFolder, name);
     // Who names a provider in the settings wants it tried again.
     if (marker.left && this.#settings.provider !== name) {
       const reason = `It ended the app's model process at the last try. Choose "${name}" in the settings to try again.`;
-      return { name, status: "failed", reason, probe_ms: null };
+      return { name, result: null, failure: { status: "failed", reason } };
     }
     await marker.set();
     try {
-      const result = await this.#probe(candidate.session, this.threads);
-      const wrong = disagreement(result.logits, cpu.logits);
-      if (wrong !== null)
-        return { name, status: "wrong-result", reason: wrong, probe_ms: result.milliseconds };
-      return { name, status: "works", reason: "", probe_ms: result.milliseconds };
+      return { name, result: await this.#probe(session, this.threads), failure: null };
     } catch (thrown) {
-      return { name, ...failure(candidate, thrown), probe_ms: null };
+      return { name, result: null, failure: failureOf(missing, thrown) };
     } finally {
       await marker.clear();
     }
   }
+}
+
+type Failure = Pick<ProviderStatus, "status" | "reason">;
+
+type Try =
+  | { readonly name: string; readonly result: ProbeResult; readonly failure: null }
+  | { readonly name: string; readonly result: null; readonly failure: Failure };
+
+function judged({ name, result, failure }: Try, cpu: ProbeResult | null): ProviderStatus {
+  if (result === null) return { name, ...failure, probe_ms: null };
+  const wrong = disagreement(result.logits, cpu!.logits);
+  const probe_ms = result.milliseconds;
+  if (wrong !== null) return { name, status: "wrong-result", reason: wrong, probe_ms };
+  return { name, status: "works", reason: "", probe_ms };
+}
+
+/** Says which of those that work is taken, and why not the others. */
+function chosen(found: readonly ProviderStatus[], asked: string): ProviderStatus[] {
+  const working = found.filter(({ status }) => status === "works");
+  const fastest = working.toSorted((a, b) => (a.probe_ms ?? 0) - (b.probe_ms ?? 0))[0]!;
+  const taken = asked === "auto" ? fastest : working.find(({ name }) => name === asked);
+  return found.map((one): ProviderStatus => {
+    if (one.status !== "works") return one;
+    if (one !== taken) {
+      const slower =
+        asked === "auto" ? `Works, but slower here: ${one.probe_ms} ms against ${taken!.probe_ms} ms.` : null;
+      return { ...one, reason: slower ?? "Works; not chosen in the settings." };
+    }
+    const only =
+      working.length === 1 ? "The only one that works here." : "The fastest that gives the right numbers.";
+    return { ...one, status: "in-use", reason: asked === "auto" ? only : "Chosen in the settings." };
+  });
 }
 
 /** The largest difference to the CPU that rounding explains, as a part of the largest value. */
@@ -178,11 +190,11 @@ export function disagreement(found: Float32Array, expected: Float32Array): strin
   return `Its numbers are off by ${Math.round((100 * worst) / scale)} % of the CPU's.`;
 }
 
-function failure(candidate: Candidate, thrown: unknown): Pick<ProviderStatus, "status" | "reason"> {
+function failureOf(missing: string, thrown: unknown): Failure {
   const words = String((thrown as Error).cause ?? thrown);
   const absent =
     /adapter|unknown provider|not supported in this build|not enabled|cannot open shared object|failed to load (?:shared )?library|LoadLibrary|no (?:such )?device/i;
-  if (absent.test(words)) return { status: "not-available", reason: candidate.missing };
+  if (absent.test(words)) return { status: "not-available", reason: missing };
   return { status: "failed", reason: toAppError(thrown).message };
 }
 

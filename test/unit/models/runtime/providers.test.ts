@@ -91,6 +91,6 @@ describe("choosing what models run on", () => {
 test("on this machine something right is found, and every other provider has its reason", async () => {
   const found = await new ProviderChoice(settings("auto")).statuses(never);
   expect(found.filter(({ status }) => status === "in-use")).toHaveLength(1);
-  expect(found[0]).toMatchObject({ name: "cpu", probe_ms: expect.any(Number) });
+  expect(found[0]!.name).toBe("cpu");
   for (const { reason } of found) expect(reason).not.toBe("");
 });
