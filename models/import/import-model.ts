@@ -216,7 +216,7 @@ function countReads(tensors: TensorSource): CountedReads {
       wake();
     };
     work.then(end, end);
-    for (let told = -1; !state.ended; ) {
+    for (let told = -1; !state.ended;) {
       if (done === told) await new Promise<void>((resolve) => (wake = resolve));
       told = done;
       yield Math.min(done / total, 1);
