@@ -114,7 +114,7 @@ describe("passphrase", () => {
 
   test("costs at least 2^17 rounds, and a lowered cost is refused", async () => {
     await store().create("passphrase", "correct horse battery");
-    const keys = (await keysJson()) as { protection: { kdf: { n: number } } };
+    const keys = (await keysJson()) as unknown as { protection: { kdf: { n: number } } };
     expect(keys.protection.kdf.n).toBeGreaterThanOrEqual(2 ** 17);
     keys.protection.kdf.n = 2;
     await writeFile(path.join(dataFolder, "keys.json"), JSON.stringify(keys));
