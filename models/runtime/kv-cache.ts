@@ -1,6 +1,6 @@
 import type { Cache } from "./backend.ts";
 import type { Binding, Session } from "./ort/session.ts";
-import { Tensor } from "./ort/tensor.ts";
+import { Tensor, zeros } from "./ort/tensor.ts";
 
 export interface CacheShape {
   readonly layers: number;
@@ -78,7 +78,7 @@ export class KeyValueCache implements Cache {
 
   #grown(old: Tensor<Float32Array> | undefined, capacity: number): Tensor<Float32Array> {
     const { kvHeads, headSize } = this.#shape;
-    const values = new Float32Array(kvHeads * capacity * headSize);
+    const values = zeros(kvHeads * capacity * headSize);
     if (old) {
       for (let head = 0; head < kvHeads; head += 1) {
         const start = head * this.#capacity * headSize;

@@ -2,7 +2,7 @@ import { appError, throwIfAborted } from "../../core/errors.ts";
 import type { Cache, ForwardRequest, LanguageModel } from "./backend.ts";
 import { type CacheShape, KeyValueCache } from "./kv-cache.ts";
 import { type GraphSource, Session, type SessionOptions } from "./ort/session.ts";
-import { Tensor } from "./ort/tensor.ts";
+import { Tensor, zeros } from "./ort/tensor.ts";
 
 export interface LanguageModelSource {
   /** Null: a decoder that is only given embeddings. */
@@ -80,7 +80,7 @@ export class OrtLanguageModel implements LanguageModel {
       );
     }
     cache.reserve(tokens);
-    const logits = new Float32Array(rows.length * this.vocabulary);
+    const logits = zeros(rows.length * this.vocabulary);
     try {
       for (let start = 0, end = 0; start < tokens; start = end) {
         throwIfAborted(signal);
@@ -120,10 +120,7 @@ export class OrtLanguageModel implements LanguageModel {
     const total = cache.length + tokens;
     // The graph computes at least one row: kernels do not all take empty matrices.
     const wanted = rows.length > 0 ? rows : [tokens - 1];
-    const logits = new Tensor(new Float32Array(wanted.length * this.vocabulary), [
-      wanted.length,
-      this.vocabulary,
-    ]);
+    const logits = new Tensor(zeros(wanted.length * this.vocabulary), [wanted.length, this.vocabulary]);
     const inputs = {
       inputs_embeds: new Tensor(embeddings, [1, tokens, this.hidden]),
       // GroupQueryAttention counts the valid tokens, these included, less one.

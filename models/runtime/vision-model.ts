@@ -1,7 +1,7 @@
 import type { VisionModel } from "./backend.ts";
 import { runOnce } from "./language-model.ts";
 import { type GraphSource, Session, type SessionOptions } from "./ort/session.ts";
-import { Tensor } from "./ort/tensor.ts";
+import { Tensor, zeros } from "./ort/tensor.ts";
 
 export interface VisionModelSource {
   readonly graph: GraphSource;
@@ -34,7 +34,7 @@ export class OrtVisionModel implements VisionModel {
 
   async encode(pixels: Float32Array, count: number, signal: AbortSignal): Promise<Float32Array> {
     const shape = [count, this.tokens, this.hidden];
-    const output = new Tensor(new Float32Array(count * this.tokens * this.hidden), shape);
+    const output = new Tensor(zeros(count * this.tokens * this.hidden), shape);
     const input = new Tensor(pixels, [count, 3, this.#height, this.#width]);
     try {
       const tensors = { inputs: { pixel_values: input }, outputs: { image_embeddings: output } };

@@ -64,7 +64,8 @@ export function check(functions: OrtFunctions, status: Handle | null): void {
 
 function errorCode(code: number, message: string): ErrorCode {
   if (/terminate flag/i.test(message)) return "cancelled";
-  if (/bad_alloc|failed to allocate|out of memory|allocation failed/i.test(message)) return "out-of-memory";
+  if (/bad[_ ]alloc|failed to allocate|out of memory|allocation failed/i.test(message))
+    return "out-of-memory";
   if (code === noSuchFile || code === invalidProtobuf || code === invalidGraph) return "pack-damaged";
   return "model-failed";
 }

@@ -4,6 +4,17 @@ import type { Handle } from "./library.ts";
 
 export type TensorData = Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array;
 
+/** Zeros for a tensor. @throws out-of-memory */
+export function zeros(length: number): Float32Array {
+  try {
+    return new Float32Array(length);
+  } catch (cause) {
+    const message =
+      "There is not enough memory for this question. Close other programs or ask about fewer images.";
+    throw appError("out-of-memory", message, cause);
+  }
+}
+
 /** ONNXTensorElementDataType. */
 function elementTypeOf(data: TensorData): number {
   if (data instanceof Float32Array) return 1;
