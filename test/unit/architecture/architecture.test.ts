@@ -16,7 +16,8 @@ const table: Readonly<
   models: {
     own: ["core"],
     files: [],
-    packages: /^(valibot|node:|onnxruntime-node|koffi|@bufbuild\/protobuf|@huggingface\/(tokenizers|jinja))$/,
+    packages:
+      /^(valibot|node:|onnxruntime-node|koffi|fast-png|@bufbuild\/protobuf|@huggingface\/(tokenizers|jinja))$/,
   },
   host: { own: ["core"], files: ["archive/api.ts", "models/api.ts"], packages: /^(valibot|node:)$/ },
   electron: { own: ["core", "host"], files: [], packages: /^(electron|node:)$/ },
