@@ -49,12 +49,19 @@ export class KeyValueCache implements Cache {
     if (needed <= this.#capacity) return;
     const capacity = Math.ceil(needed / step) * step;
     const old = this.#tensors;
-    this.#tensors = cacheNames(this.#shape.layers).map(([past, present], index) => {
-      const tensor = this.#grown(old[index], capacity);
-      this.#binding.input(past, tensor);
-      this.#binding.output(present, tensor);
-      return tensor;
-    });
+    const names = cacheNames(this.#shape.layers);
+    const grown: Tensor<Float32Array>[] = [];
+    try {
+      for (const index of names.keys()) grown.push(this.#grown(old[index], capacity));
+    } catch (thrown) {
+      for (const tensor of grown) tensor.dispose();
+      throw thrown;
+    }
+    for (const [index, [past, present]] of names.entries()) {
+      this.#binding.input(past, grown[index]!);
+      this.#binding.output(present, grown[index]!);
+    }
+    this.#tensors = grown;
     this.#capacity = capacity;
     for (const tensor of old) tensor.dispose();
   }
