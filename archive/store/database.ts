@@ -18,7 +18,7 @@ import { noLog, scanLog } from "./write-ahead-log.ts";
 /**
  * The index: a libsql database, encrypted with a raw 256-bit key, in WAL mode, every page of it recorded
  * (page-record.ts) and compared before libsql reads it (verify-pages.ts). Columns are integers and blobs only; what
- * is text lies in sealed rows (sealed-row.ts). docs/decisions/0003-index-integrity.md says why.
+ * is text lies in sealed rows (sealed-row.ts). docs/decisions/archive-integrity.md says why.
  */
 export interface Database {
   /** Rows with blobs as Buffer. @throws archive-damaged, disk-full, read-only */
