@@ -183,7 +183,7 @@ function detail(
 /** Reliance of each sentence, in the form that support uses. */
 async function measureRelianceOf(input: CalibrateInput, pair: Pair, signal: AbortSignal): Promise<number[]> {
   const answer = forced(input, pair);
-  const options = { calibration: null, budgetSeconds: 0 };
+  const options = { calibration: null, budgetSeconds: 0, references: true };
   const { evidence } = await groundForced(groundingRequest(input.model, answer, options), signal);
   return splitSentences(answer.text).map(({ text }, index) => {
     const { nats, alone_nats } = evidence[index]!.reliance!;
@@ -193,7 +193,7 @@ async function measureRelianceOf(input: CalibrateInput, pair: Pair, signal: Abor
 
 /** The largest E of the answer's sentences; 0 where the search found nothing to test. */
 async function measureNull(input: CalibrateInput, pair: Pair, signal: AbortSignal): Promise<number> {
-  const options = { calibration: null, budgetSeconds: null };
+  const options = { calibration: null, budgetSeconds: null, references: false };
   const { evidence } = await groundForced(
     groundingRequest(input.model, forced(input, pair), options),
     signal,

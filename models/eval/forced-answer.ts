@@ -3,6 +3,7 @@ import type { Calibration } from "../evidence/calibration.ts";
 import { groundAnswer } from "../evidence/ground.ts";
 import type { GroundingEvent, GroundingRequest } from "../evidence/grounding-request.ts";
 import type { GroundingView } from "../evidence/model-access.ts";
+import { openReferences } from "../evidence/references.ts";
 import { splitSentences } from "../text/sentences.ts";
 import type { EvalModel, EvalQuestion } from "./eval-model.ts";
 
@@ -18,6 +19,8 @@ export interface ForcedOptions {
   readonly calibration: Calibration | null;
   /** 0: reliance alone. */
   readonly budgetSeconds: number | null;
+  /** False where only the region matters: the pack's references are left out. */
+  readonly references: boolean;
 }
 
 export interface ForcedResult {
@@ -39,7 +42,7 @@ export function groundingRequest(
     views: [answer.view],
     facts: answer.question.facts,
     model: model.bind(answer.question),
-    references: model.references,
+    references: options.references ? model.references : openReferences([]),
     calibration: options.calibration,
     budgetSeconds: options.budgetSeconds,
     seed: answer.seed,

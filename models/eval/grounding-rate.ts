@@ -85,7 +85,7 @@ async function measure(
   const request = groundingRequest(
     model,
     { question, text: claim.present, view, seed: pair.seed },
-    { calibration: model.calibration, budgetSeconds: null },
+    { calibration: model.calibration, budgetSeconds: null, references: true },
   );
   const { evidence } = await groundForced(request, signal);
   const point = pointOf(evidence);

@@ -33,7 +33,11 @@ export async function* evaluateTiming(
     const question = { question: claim.question, choices: null, facts: pair.source.facts };
     const answer = { question, text: claim.present, view: shelf.view(pair.shown), seed: 0 };
     // Every state is computed to its end, as for an answer whose sentences all rely on the image.
-    const request = groundingRequest(model, answer, { calibration: null, budgetSeconds: null });
+    const request = groundingRequest(model, answer, {
+      calibration: null,
+      budgetSeconds: null,
+      references: true,
+    });
     const { events, evaluations } = await groundForced(request, signal);
     const first = (test: (event: (typeof events)[number]) => boolean) =>
       events.find(test)?.at_ms ?? Number.NaN;

@@ -43,7 +43,8 @@ describe("the bootstrap draws groups", () => {
 
   it("is the same each time", () => {
     const cases = Array.from({ length: 30 }, (_, index) => ({ group: `${index % 7}`, value: index % 3 }));
-    const mean = (some: typeof cases) => some.reduce((sum, { value }) => sum + value, 0) / some.length;
+    const mean = (some: readonly { value: number }[]) =>
+      some.reduce((sum, { value }) => sum + value, 0) / some.length;
     expect(groupBootstrap(cases, mean)).toEqual(groupBootstrap(cases, mean));
   });
 });
