@@ -5,6 +5,7 @@ const openJpeg = { specifier: "@cornerstonejs/codec-openjpeg/decodewasmjs", clas
 const openJph = { specifier: "@cornerstonejs/codec-openjph/wasmjs", className: "HTJ2KDecoder" };
 
 interface MainHeader extends StreamSize {
+  readonly signed: boolean;
   /** A CAP marker with the high-throughput bit (ISO/IEC 15444-15). */
   readonly highThroughput: boolean;
   /** The codestream undoes its own colour transform on decoding. */
@@ -22,7 +23,7 @@ export async function decodeJpeg2000(octets: Uint8Array, expected: Expected): Pr
   requireShape(header, expected);
   const samples = expected.rows * expected.columns * expected.samples;
   const codec = header.highThroughput ? openJph : openJpeg;
-  const values = await withDecoder(codec, stream, (decoder) => {
+  const values = await withDecoder(codec, withoutSign(stream, header), (decoder) => {
     if (header.highThroughput) decoder.readHeader?.();
     decoder.decode();
     const info = decoder.getFrameInfo();
@@ -30,7 +31,28 @@ export async function decodeJpeg2000(octets: Uint8Array, expected: Expected): Pr
     if (info.componentCount !== expected.samples) throw damaged();
     return copyDecoded(decoder, samples);
   });
+  if (header.signed) shiftToSigned(values, header.precision);
   return { values, colour: header.colourTransform ? "rgb" : "as-stored", overshoots: false };
+}
+
+/**
+ * The decoders cut negative samples of up to 8 bits to 0. The sign bit of SIZ only says whether half the range is
+ * added at the end (ISO/IEC 15444-1 annex G.1): without it they add it, and we take it away again.
+ */
+function withoutSign(stream: Uint8Array, header: MainHeader): Uint8Array {
+  if (!header.signed) return stream;
+  const unsigned = stream.slice();
+  for (let i = 0; i < header.components; i += 1) {
+    const at = 42 + i * 3;
+    if (at < unsigned.length) unsigned[at] = unsigned[at]! & 0x7f;
+  }
+  return unsigned;
+}
+
+/** Two's complement in the width of the array. */
+function shiftToSigned(values: Uint8Array | Uint16Array, precision: number): void {
+  const half = 1 << (precision - 1);
+  for (let i = 0; i < values.length; i += 1) values[i] = values[i]! - half;
 }
 
 /** Offset of the SOC marker with the SIZ marker behind it; 0 where the octets begin with it. */
@@ -66,5 +88,6 @@ function readMainHeader(octets: Uint8Array): MainHeader {
     if (marker === 0x52 && at + 9 <= octets.length) colourTransform = octets[at + 8] === 1;
     at += 2 + Math.max(2, view.getUint16(at + 2));
   }
-  return { rows, columns, components, precision, highThroughput, colourTransform };
+  const signed = octets[42]! >= 0x80;
+  return { rows, columns, components, precision, signed, highThroughput, colourTransform };
 }

@@ -41,6 +41,17 @@ describe("lossless codecs give back what went in", () => {
     expect(frame.values).toEqual(Int16Array.from(ramp, (value) => (value << 20) >> 20));
   });
 
+  test.each(["jpeg2000", "htj2k"] as const)("%s, 8 bits signed: negative values survive", async (name) => {
+    // The encoders cannot: a signed codestream is one whose values were raised by half the range, with a bit in SIZ.
+    const signed = Int8Array.from({ length: width * height }, (_, i) => ((i * 29) % 256) - 128);
+    const octets = Uint8Array.from(signed, (value) => value + 128);
+    const stream = await encode(lossless[name], { ...picture12, bits: 8, octets });
+    stream[42] = stream[42]! | 0x80;
+    const shape = { rows: height, columns: width, signed: true };
+    const frame = await frameOf(compressed({ shape, syntax: syntax[name], fragments: [stream] }));
+    expect(frame.values).toEqual(signed);
+  });
+
   test("RLE, 16 bits: one segment an octet, most significant first", async () => {
     const stream = rle([
       [0x01, 0x02],
