@@ -11,6 +11,8 @@ export interface ArchiveChild {
   readonly pid: number;
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
+  /** As when the app ends: the channel closes, and the process ends by itself. */
+  leave(): Promise<void>;
 }
 
 const script = fileURLToPath(new URL("../../../dist/archive/process.js", import.meta.url));
@@ -49,6 +51,10 @@ function connect(child: ChildProcess): ArchiveChild {
     pid: child.pid!,
     async kill() {
       child.kill("SIGKILL");
+      await gone;
+    },
+    async leave() {
+      child.disconnect();
       await gone;
     },
   };
