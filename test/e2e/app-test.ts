@@ -2,6 +2,7 @@ import { cp, rm } from "node:fs/promises";
 import path from "node:path";
 import { _electron, type Browser, expect, type Page, test as base } from "@playwright/test";
 import { electronRuntime, noElectron } from "./electron-runtime.ts";
+import { importMark } from "./mark-study.ts";
 import { makeFolder, root, runCli, startHost } from "./host.ts";
 
 /** The app in front of a user: a browser page on the loopback host, or the desktop window. */
@@ -10,6 +11,8 @@ export interface OpenApp {
   readonly env: NodeJS.ProcessEnv;
   /** Data, keys and whatever a test writes beside them. */
   readonly folder: string;
+  /** The host's process; null in Electron, where it is the window's own. */
+  readonly hostPid: () => number | null;
   /** Ends the app and opens it again with the same data. */
   restart(): Promise<void>;
 }
@@ -18,9 +21,10 @@ export { expect };
 
 /**
  * A fresh app for every test. The Electron project runs where an Electron runtime is found. `data` says what the
- * archive holds at the start: "new" is a first start, "sample" the phantom studies (imported once, then copied).
+ * archive holds at the start: "new" is a first start, "sample" the phantom studies (imported once, then copied),
+ * "mark" an image with a mark and a pack whose answer is known by construction (mark-study.ts).
  */
-export const test = base.extend<{ app: OpenApp; data: "new" | "sample" }, { sample: string }>({
+export const test = base.extend<{ app: OpenApp; data: "new" | "sample" | "mark" }, { sample: string }>({
   data: ["sample", { option: true }],
   sample: [
     // Playwright wants the pattern, even an empty one.
@@ -39,6 +43,7 @@ export const test = base.extend<{ app: OpenApp; data: "new" | "sample" }, { samp
     base.skip(electron && runtime === null, noElectron);
     const made = await makeFolder();
     if (data === "sample") await cp(sample, made.folder, { recursive: true });
+    if (data === "mark") await importMark(made);
     let current = runtime ? await openElectron(runtime, made.env) : await openPage(browser, made);
     await use({
       get page() {
@@ -46,6 +51,7 @@ export const test = base.extend<{ app: OpenApp; data: "new" | "sample" }, { samp
       },
       env: made.env,
       folder: made.folder,
+      hostPid: () => current.pid,
       async restart() {
         await current.close();
         current = runtime ? await openElectron(runtime, made.env) : await openPage(browser, made);
@@ -58,6 +64,7 @@ export const test = base.extend<{ app: OpenApp; data: "new" | "sample" }, { samp
 
 interface Opened {
   readonly page: Page;
+  readonly pid: number | null;
   close(): Promise<void>;
 }
 
@@ -68,6 +75,7 @@ async function openPage(browser: Browser, made: { folder: string; env: NodeJS.Pr
   await page.goto(host.url);
   return {
     page,
+    pid: host.pid,
     async close() {
       await context.close();
       await host.stop();
@@ -79,7 +87,7 @@ async function openElectron(executablePath: string, env: NodeJS.ProcessEnv): Pro
   const args = [path.join(root, "dist", "electron", "main.js"), "--no-sandbox"];
   const app = await _electron.launch({ executablePath, args, env: env as Record<string, string> });
   const page = await app.firstWindow();
-  return { page, close: () => app.close() };
+  return { page, pid: null, close: () => app.close() };
 }
 
 /** First start: makes the archive and leaves the worklist open. */
