@@ -103,6 +103,7 @@ async function walk() {
   await page.getByRole("button", { name: "Models", exact: true }).click();
   await page.getByRole("progressbar").waitFor({ state: "detached" });
   await shoot("models");
+  if (await page.locator(".models-entry").count()) await answers();
   await page.getByRole("button", { name: "Settings", exact: true }).click();
   await page.getByRole("progressbar").waitFor({ state: "detached" });
   await shoot("settings");
@@ -113,6 +114,26 @@ async function walk() {
   await openStudy("CT");
   await imageShown();
   await shoot("viewer-wide");
+}
+
+/** A streamed answer with the evidence of a sentence on the image, and what the model was given. */
+async function answers() {
+  await openStudy("Hand");
+  await imageShown();
+  await page.locator(".ask-suggestion").first().click();
+  await page.locator(".answer .sentence, .answer-refused").first().waitFor();
+  await shoot("answer-testing");
+  await page.locator('.answer[data-status="done"]').first().waitFor();
+  const sentence = page.locator('.sentence[data-state="supported"], .sentence').last();
+  if (await sentence.count()) await sentence.click();
+  await shoot("answer");
+  const saw = page.getByRole("button", { name: "What the model saw" }).first();
+  if (await saw.count()) {
+    await saw.click();
+    await page.getByRole("dialog").locator("img").first().waitFor();
+    await shoot("model-input");
+    await page.keyboard.press("Escape");
+  }
 }
 
 try {

@@ -144,7 +144,7 @@ export function Shell({ client, archive }: ShellProps) {
       )}
       {screen === "models" && (
         <div className="screen">
-          <ModelsScreen client={client} />
+          <ModelsScreen client={client} settings={settings} onSettings={setSettings} />
         </div>
       )}
       {screen === "settings" && (

@@ -1,6 +1,8 @@
 import { useCallback, useState } from "react";
 import type { Client } from "../../core/client.ts";
+import type { Settings } from "../../core/settings.ts";
 import { useCall } from "../app/use-call.ts";
+import { Button } from "../ui/Button.tsx";
 import { EmptyState } from "../ui/EmptyState.tsx";
 import { ErrorNotice } from "../ui/ErrorNotice.tsx";
 import { Progress } from "../ui/Progress.tsx";
@@ -8,13 +10,31 @@ import { bytesText } from "../settings/bytes-text.ts";
 import { PackDetails } from "./PackDetails.tsx";
 import "./models.css";
 
-/** The installed packs with their cards. */
-export function ModelsScreen({ client }: { readonly client: Client }) {
+interface ModelsScreenProps {
+  readonly client: Client;
+  readonly settings: Settings | null;
+  readonly onSettings: (settings: Settings) => void;
+}
+
+/** The installed packs with their cards, and which of them answers. */
+export function ModelsScreen({ client, settings, onSettings }: ModelsScreenProps) {
   const read = useCallback((signal: AbortSignal) => client.call("models.list", {}, signal), [client]);
   const [packs, again] = useCall(read);
   const [chosen, setChosen] = useState<string | null>(null);
   const list = packs.status === "ready" ? packs.value : [];
-  const pack = list.find(({ digest }) => digest === chosen) ?? list[0];
+  // Without a choice the first one answers, which is the one that comes with the app.
+  const inUse = list.find(({ name }) => name === settings?.pack) ?? list[0];
+  const pack = list.find(({ digest }) => digest === chosen) ?? inUse;
+  const [error, setError] = useState<unknown>(null);
+
+  async function use(name: string) {
+    setError(null);
+    try {
+      onSettings(await client.call("settings.write", { pack: name }));
+    } catch (thrown) {
+      setError(thrown);
+    }
+  }
   return (
     <main className="page">
       <div className="page-column page-wide">
@@ -30,6 +50,7 @@ export function ModelsScreen({ client }: { readonly client: Client }) {
             text="The embedded pack is missing from this installation. Import one with: meditron models import"
           />
         )}
+        {error !== null && <ErrorNotice title="The choice was not kept" error={error} />}
         {pack && (
           <div className="models">
             <nav className="models-list" aria-label="Model packs">
@@ -46,6 +67,7 @@ export function ModelsScreen({ client }: { readonly client: Client }) {
                     {entry.version}, {bytesText(entry.bytes)}
                   </span>
                   <span className="models-tags">
+                    {entry === inUse && <span className="tag tag-accent">In use</span>}
                     {entry.embedded && <span className="tag">Embedded</span>}
                     <span className={entry.calibrated ? "tag" : "tag tag-warning"}>
                       {entry.calibrated ? "Calibrated" : "Not calibrated"}
@@ -54,7 +76,16 @@ export function ModelsScreen({ client }: { readonly client: Client }) {
                 </button>
               ))}
             </nav>
-            <PackDetails pack={pack} />
+            <PackDetails
+              pack={pack}
+              action={
+                pack === inUse ? null : (
+                  <Button kind="primary" onClick={() => void use(pack.name)}>
+                    Answer with this pack
+                  </Button>
+                )
+              }
+            />
           </div>
         )}
       </div>

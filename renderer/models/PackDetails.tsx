@@ -1,15 +1,24 @@
+import type { ReactNode } from "react";
 import type { Figure, PackSummary } from "../../core/model-pack.ts";
 import { bytesText } from "../settings/bytes-text.ts";
 import { figureValue, intendedText, intervalText } from "./figure-text.ts";
 
+interface PackDetailsProps {
+  readonly pack: PackSummary;
+  readonly action: ReactNode;
+}
+
 /** The card of a pack: what it is for, how it was measured and what it gets wrong. */
-export function PackDetails({ pack }: { readonly pack: PackSummary }) {
+export function PackDetails({ pack, action }: PackDetailsProps) {
   const { card } = pack;
   return (
     <article className="card pack" aria-label={card.title}>
-      <header>
-        <h2>{card.title}</h2>
-        <p>{card.summary}</p>
+      <header className="pack-head">
+        <div>
+          <h2>{card.title}</h2>
+          <p>{card.summary}</p>
+        </div>
+        {action}
       </header>
       <p className="note">{card.researchUse}</p>
       <section>

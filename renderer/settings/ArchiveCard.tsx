@@ -1,13 +1,21 @@
+import { useCallback } from "react";
+import type { Client } from "../../core/client.ts";
 import type { AppInfo, ArchiveStatus } from "../../core/settings.ts";
 import { protectionWords } from "../app/protection-words.ts";
+import { useCall } from "../app/use-call.ts";
 import { bytesText } from "./bytes-text.ts";
 
 interface ArchiveCardProps {
+  readonly client: Client;
+  /** As it was when it was opened; what it holds is read again. */
   readonly archive: Extract<ArchiveStatus, { state: "ready" }>;
   readonly info: AppInfo | null;
 }
 
-export function ArchiveCard({ archive, info }: ArchiveCardProps) {
+export function ArchiveCard({ client, archive: opened, info }: ArchiveCardProps) {
+  const read = useCallback((signal: AbortSignal) => client.call("archive.status", {}, signal), [client]);
+  const [status] = useCall<ArchiveStatus>(read);
+  const archive = status.status === "ready" && status.value.state === "ready" ? status.value : opened;
   const words = protectionWords[archive.protection];
   return (
     <section className="card" aria-label="Archive">

@@ -21,6 +21,15 @@ const statusWords = {
   failed: "Failed",
 } as const satisfies Record<ProviderStatus["status"], string>;
 
+const providerWords: Readonly<Record<string, string>> = {
+  cpu: "Processor (CPU)",
+  cuda: "NVIDIA graphics (CUDA)",
+  webgpu: "Graphics (WebGPU)",
+  dml: "Graphics (DirectML)",
+  coreml: "Apple (Core ML)",
+};
+const nameOf = (provider: string) => providerWords[provider] ?? provider;
+
 /** What the models run on, and what the self-test of this machine said about the others. */
 export function ProviderCard({ client, chosen, onChoose }: ProviderCardProps) {
   const read = useCallback((signal: AbortSignal) => client.call("models.providers", {}, signal), [client]);
@@ -30,12 +39,12 @@ export function ProviderCard({ client, chosen, onChoose }: ProviderCardProps) {
     { value: "auto", label: "Automatic: the fastest whose results are right" },
     ...list.map(({ name, status }) => ({
       value: name,
-      label: name,
+      label: nameOf(name),
       disabled: status !== "works" && status !== "in-use",
     })),
   ];
   // A provider that was chosen on another day stays visible although it is gone.
-  if (!options.some(({ value }) => value === chosen)) options.push({ value: chosen, label: chosen });
+  if (!options.some(({ value }) => value === chosen)) options.push({ value: chosen, label: nameOf(chosen) });
   return (
     <section className="card" aria-label="Compute">
       <h2>Compute</h2>
@@ -53,7 +62,7 @@ export function ProviderCard({ client, chosen, onChoose }: ProviderCardProps) {
           <tbody>
             {list.map((provider) => (
               <tr key={provider.name}>
-                <th scope="row">{provider.name}</th>
+                <th scope="row">{nameOf(provider.name)}</th>
                 <td>
                   <span className={provider.status === "in-use" ? "tag tag-accent" : "tag"}>
                     {statusWords[provider.status]}

@@ -78,7 +78,7 @@ export function SettingsScreen({
             />
           </>
         )}
-        <ArchiveCard archive={archive} info={info} />
+        <ArchiveCard client={client} archive={archive} info={info} />
         <AboutCard info={info} />
       </div>
     </main>

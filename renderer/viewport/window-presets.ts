@@ -25,23 +25,33 @@ export function windowPresets(frame: PixelFrame, modality: string | null): reado
     const { center, width } = window;
     presets.push({
       key: `window-${index}`,
-      label: window.explanation || `Window ${index + 1} of the file`,
+      label: ofFile(window.explanation) ?? `Window ${index + 1} of the file`,
       voi: { kind: "window", center, width, function: window.function },
     });
   });
   frame.voiTables.forEach((table, index) => {
     presets.push({
       key: `lut-${index}`,
-      label: table.explanation || `Table ${index + 1} of the file`,
+      label: ofFile(table.explanation) ?? `Table ${index + 1} of the file`,
       voi: { kind: "lut", index },
     });
   });
   const hounsfield = modality === "CT" && frame.modalityTransform.type === "rescale";
   if (hounsfield) {
     for (const { label, center, width } of ctPresets) {
+      const inFile = frame.voiWindows.some((window) => window.center === center && window.width === width);
+      if (inFile) continue;
       presets.push({ key: label, label, voi: { kind: "window", center, width, function: "LINEAR" } });
     }
   }
   presets.push({ key: "full", label: "Full range", voi: { kind: "none" } });
   return presets;
+}
+
+/** "SOFT TISSUE" reads "Soft tissue (file)": headers shout. */
+function ofFile(explanation: string): string | null {
+  const text = explanation.trim();
+  if (text === "") return null;
+  const calm = text === text.toUpperCase() ? text[0]! + text.slice(1).toLowerCase() : text;
+  return `${calm} (file)`;
 }

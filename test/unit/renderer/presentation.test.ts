@@ -103,3 +103,16 @@ test("CT presets need Hounsfield units", () => {
   expect(labels(grey(), "CT")).not.toContain("Lung");
   expect(labels(grey(rescale(1, 0)), "MR")).not.toContain("Lung");
 });
+
+test("a window that the file names itself is not offered twice, and headers do not shout", () => {
+  const file = grey({
+    ...rescale(1, -1024),
+    voiWindows: [
+      { center: -550, width: 1500, function: "LINEAR", explanation: "LUNG" },
+      { center: 40, width: 400, function: "LINEAR", explanation: "SOFT TISSUE" },
+    ],
+  });
+  const labels = windowPresets(file, "CT").map(({ label }) => label);
+  expect(labels.slice(0, 3)).toEqual(["Default", "Soft tissue (file)", "Lung"]);
+  expect(labels).not.toContain("Soft tissue");
+});
