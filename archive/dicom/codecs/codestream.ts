@@ -26,8 +26,14 @@ export interface StreamSize {
   readonly precision: number;
 }
 
-/** @throws pixel-data-damaged where the codestream has another shape than the header says */
+/** A decoder takes 4 to 12 octets a sample on its way, and a blank image of any size is coded in a few octets. */
+const mostSamples = 1 << 26;
+
+/** @throws pixel-data-damaged where the codestream has another shape than the header says, too-large */
 export function requireShape(stream: StreamSize, expected: Expected): void {
+  if (stream.rows * stream.columns * stream.components > mostSamples) {
+    throw appError("too-large", "The compressed image is larger than this app decodes.");
+  }
   if (
     stream.rows !== expected.rows ||
     stream.columns !== expected.columns ||
