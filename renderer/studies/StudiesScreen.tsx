@@ -7,10 +7,12 @@ import { Button } from "../ui/Button.tsx";
 import { EmptyState } from "../ui/EmptyState.tsx";
 import { ErrorNotice } from "../ui/ErrorNotice.tsx";
 import { Icon } from "../ui/Icon.tsx";
+import { useNotice } from "../ui/Notices.tsx";
 import { DeleteStudyDialog } from "./DeleteStudyDialog.tsx";
 import { droppedFiles } from "./dropped-files.ts";
 import { ImportButton } from "./ImportButton.tsx";
 import { ImportStatus } from "./ImportStatus.tsx";
+import type { ImportSource } from "./run-import.ts";
 import { StudyTable } from "./StudyTable.tsx";
 import { useImport } from "./use-import.ts";
 import "./studies.css";
@@ -33,6 +35,12 @@ export function StudiesScreen({ client, native, onOpen, onDeleted }: StudiesScre
   const importer = useImport(client, again);
   const [deleting, setDeleting] = useState<Study | null>(null);
   const [over, setOver] = useState(false);
+  const say = useNotice();
+
+  function startImport(source: ImportSource) {
+    if (importer.state.status === "running") say("An import is running. Wait for it, or cancel it first.");
+    else void importer.start(source);
+  }
 
   async function drop(event: DragEvent) {
     event.preventDefault();
@@ -40,11 +48,11 @@ export function StudiesScreen({ client, native, onOpen, onDeleted }: StudiesScre
     const bridge = desktopBridge();
     if (bridge) {
       const paths = [...event.dataTransfer.files].map((file) => bridge.pathOfFile(file)).filter(Boolean);
-      if (paths.length > 0) void importer.start({ type: "paths", paths });
+      if (paths.length > 0) startImport({ type: "paths", paths });
       return;
     }
     const files = await droppedFiles(event.dataTransfer);
-    if (files.length > 0) void importer.start({ type: "files", files });
+    if (files.length > 0) startImport({ type: "files", files });
   }
 
   function dragOver(event: DragEvent) {
@@ -77,12 +85,7 @@ export function StudiesScreen({ client, native, onOpen, onDeleted }: StudiesScre
             onChange={(event) => setSearch(event.target.value)}
           />
         </label>
-        <ImportButton
-          client={client}
-          native={native}
-          primary={list.length === 0}
-          onImport={(source) => void importer.start(source)}
-        />
+        <ImportButton client={client} native={native} primary={list.length === 0} onImport={startImport} />
       </header>
       <ImportStatus importer={importer} />
       <div className="studies-body">
@@ -106,7 +109,7 @@ export function StudiesScreen({ client, native, onOpen, onDeleted }: StudiesScre
             <Button
               icon="phantom"
               disabled={importer.state.status === "running"}
-              onClick={() => void importer.start({ type: "sample" })}
+              onClick={() => startImport({ type: "sample" })}
             >
               Add the sample study (phantom)
             </Button>

@@ -43,7 +43,7 @@ export function HeaderDialog({ client, sopInstanceUid, onClose }: HeaderDialogPr
           />
         )}
         {found.length > 0 && (
-          <div className="header-rows">
+          <div className="header-rows" role="region" aria-label="Elements" tabIndex={0}>
             <table>
               <thead>
                 <tr>

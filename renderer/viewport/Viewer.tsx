@@ -12,7 +12,7 @@ import { SliceSlider } from "./SliceSlider.tsx";
 import { Stage } from "./Stage.tsx";
 import { techniqueText } from "./technique.ts";
 import { Toolbar } from "./Toolbar.tsx";
-import { useViewport, type ViewportStore } from "./viewport-store.ts";
+import { sameRef, useViewportPart, type ViewportStore } from "./viewport-store.ts";
 import "./viewport.css";
 
 interface ViewerProps {
@@ -27,7 +27,9 @@ interface ViewerProps {
 const widthKey = "meditron-assistant-width";
 
 export function Viewer({ client, study, store, groundBudgetSeconds, active }: ViewerProps) {
-  const { seriesOfStudy, series, image } = useViewport(store);
+  const seriesOfStudy = useViewportPart(store, "seriesOfStudy");
+  const series = useViewportPart(store, "series");
+  const image = useViewportPart(store, "image");
   const [headerOpen, setHeaderOpen] = useState(false);
   const [width, setWidth] = useState(() => Number(localStorage.getItem(widthKey)) || 380);
   const technique = useTechnique(client, store);
@@ -81,14 +83,17 @@ export function Viewer({ client, study, store, groundBudgetSeconds, active }: Vi
 
 /** What the assistant sees of the viewport. */
 function useAskTarget(store: ViewportStore): AskTarget {
-  const { image, frames } = useViewport(store);
+  const image = useViewportPart(store, "image");
+  const frames = useViewportPart(store, "frames");
   const subject = image.status === "ready" ? image.summary : null;
   const showOverlay = useCallback<AskTarget["showOverlay"]>(
     (overlay) => {
+      const before = store.getState().overlay;
       store.setOverlay(overlay);
-      if (!overlay) return;
-      const { seriesInstanceUid: series, sopInstanceUid, frame } = overlay;
-      store.showFrame({ series, instance: sopInstanceUid, frame });
+      // While the evidence is refined the same frame comes again and again: who has scrolled on is not pulled back.
+      if (!overlay || (before && sameRef(before, overlay))) return;
+      const { seriesInstanceUid, sopInstanceUid, frame } = overlay;
+      store.showFrame({ series: seriesInstanceUid, instance: sopInstanceUid, frame });
     },
     [store],
   );
@@ -108,7 +113,7 @@ function useAskTarget(store: ViewportStore): AskTarget {
 
 /** Read once a series: the header of a slice is not read again for every step through a stack. */
 function useTechnique(client: Client, store: ViewportStore): string {
-  const { series } = useViewport(store);
+  const series = useViewportPart(store, "series");
   const [read, setRead] = useState<{ readonly series: Series; readonly text: string } | null>(null);
   useEffect(() => {
     const first = series?.instances.find(({ hasPixels }) => hasPixels);

@@ -222,10 +222,21 @@ export function createViewportStore(frameStore: FrameStore): ViewportStore {
   };
 }
 
-export function sameRef(a: FrameRef, b: FrameRef): boolean {
+export function sameRef(
+  a: Pick<FrameRef, "sopInstanceUid" | "frame">,
+  b: Pick<FrameRef, "sopInstanceUid" | "frame">,
+): boolean {
   return a.sopInstanceUid === b.sopInstanceUid && a.frame === b.frame;
 }
 
 export function useViewport(store: ViewportStore): ViewportState {
   return useSyncExternalStore(store.subscribe, store.getState);
+}
+
+/** One member of the state: what only needs the series is not drawn again with every px of a drag. */
+export function useViewportPart<Part extends keyof ViewportState>(
+  store: ViewportStore,
+  part: Part,
+): ViewportState[Part] {
+  return useSyncExternalStore(store.subscribe, () => store.getState()[part]);
 }
