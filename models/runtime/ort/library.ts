@@ -19,8 +19,15 @@ const fileNames: Readonly<Record<string, string>> = {
   darwin: "libonnxruntime.1.dylib",
 };
 
+/**
+ * koffi calls on stacks of its own; for calls on worker threads its default is 128 KiB, which a graphics driver's
+ * compiler overruns (seen as a segmentation fault). Memory is used only as far as a stack is.
+ */
+const stackBytes = 8 * 1024 * 1024;
+
 /** Loads the ONNX Runtime library that the package onnxruntime-node ships and returns its `OrtApiBase`. */
 export function loadOrtLibrary(): Handle {
+  koffi.config({ sync_stack_size: stackBytes, async_stack_size: stackBytes });
   const library = koffi.load(ortLibraryPath());
   loaded.push(library);
   const getApiBase = library.func("OrtGetApiBase", "void *", []) as () => Handle;
