@@ -128,7 +128,7 @@ async function* importOne(
 
 async function commit(batch: Batch, tally: Tally): Promise<void> {
   const { added, duplicates } = await batch.commit();
-  tally.imported += added.length;
+  tally.imported += added;
   tally.duplicates += duplicates;
 }
 

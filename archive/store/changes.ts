@@ -18,6 +18,8 @@ export interface NewInstance {
 /** What changes the archive; each function is all or nothing. */
 export interface Changes {
   addInstances(instances: readonly NewInstance[]): void;
+  /** Another file with the same content takes the place of one that was damaged. */
+  replaceObjects(replaced: readonly { row: InstanceRow; object: ObjectId }[]): Promise<void>;
   /** Rows first, then files: what a crash leaves over is removed at the next start. @throws study-not-found */
   deleteStudy(study: StudyUid): Promise<void>;
   thumbnail(series: SeriesUid): ObjectId | null;
@@ -68,6 +70,21 @@ export function createChanges({ database, tables, objects, catalog }: ChangesOpt
       columns: { series: octets(header.seriesInstanceUid), object: Buffer.from(object, "hex") },
       body: instanceRow(header, { object, bytes, sha256 }),
     });
+  }
+
+  async function replaceObjects(replaced: readonly { row: InstanceRow; object: ObjectId }[]): Promise<void> {
+    database.transaction(() => {
+      for (const { row, object } of replaced) {
+        const uid = octets(row.sopInstanceUid);
+        database.run("INSERT OR REPLACE INTO doomed SELECT object FROM instances WHERE uid = ?", uid);
+        tables.put("instances", {
+          key: row.sopInstanceUid,
+          columns: { series: octets(row.seriesInstanceUid), object: Buffer.from(object, "hex") },
+          body: { ...row, object } satisfies InstanceRow,
+        });
+      }
+    });
+    await removeDoomed();
   }
 
   function putSeries(row: SeriesRow): void {
@@ -132,7 +149,7 @@ export function createChanges({ database, tables, objects, catalog }: ChangesOpt
     await removeDoomed();
   }
 
-  return { addInstances, deleteStudy, thumbnail, setThumbnail, removeDoomed };
+  return { addInstances, replaceObjects, deleteStudy, thumbnail, setThumbnail, removeDoomed };
 }
 
 function emptyStudy(header: InstanceHeader): StudyRow {

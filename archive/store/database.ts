@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import path from "node:path";
 import Libsql from "libsql";
 import { appError, AppError } from "../../core/errors.ts";
@@ -98,7 +98,7 @@ function open({ folder, databaseKey, pagesKey, mayBeUnfinished }: DatabaseOption
 
   function transaction(work: () => void): void {
     named(() => {
-      record!.reserve();
+      record!.reserve(pages.pageCount);
       connection.exec("BEGIN IMMEDIATE");
       try {
         work();
@@ -148,6 +148,8 @@ function open({ folder, databaseKey, pagesKey, mayBeUnfinished }: DatabaseOption
 type RawRow = Record<string, number | ArrayBuffer | Uint8Array | null>;
 
 function connect(file: string, key: Uint8Array): Libsql.Database {
+  // SQLite would let everyone read it; its log takes over the mode of the database.
+  closeSync(openSync(file, "a", 0o600));
   const connection = new Libsql(file);
   // Not the option `encryptionKey`: it takes 32 characters of what it is given, so that hex has half the bits.
   connection.exec(`PRAGMA hexkey = '${Buffer.from(key).toString("hex")}'`);

@@ -74,8 +74,8 @@ export function readPageRecord(file: string, key: Uint8Array): RecordedPages {
 
 /** The record while the database is open. All of it is synchronous: no other work may come between commit and record. */
 export interface PageRecord {
-  /** Makes room for the record of a commit; call it before the transaction. @throws ENOSPC and the like */
-  reserve(): void;
+  /** Makes room to record a commit that changes every page; call it before the transaction. @throws ENOSPC */
+  reserve(pageCount: number): void;
   append(position: LogPosition, pageCount: number, digests: ReadonlyMap<number, Buffer>): void;
   close(): void;
 }
@@ -100,11 +100,13 @@ export function writePageRecord(file: string, key: Uint8Array, pages: RecordedPa
   let size = fstatSync(descriptor).size;
 
   return {
-    reserve() {
-      if (size - end >= room / 2) return;
-      writeSync(descriptor, Buffer.alloc(room), 0, room, size);
+    reserve(pageCount) {
+      const needed = room / 2 + pageCount * (4 + digestSize);
+      if (size - end >= needed) return;
+      const more = Buffer.alloc(Math.max(room, needed));
+      writeSync(descriptor, more, 0, more.length, size);
       fsyncSync(descriptor);
-      size += room;
+      size += more.length;
     },
     append(position, pageCount, digests) {
       const record = encode(position, pageCount, digests);

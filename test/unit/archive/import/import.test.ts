@@ -1,4 +1,4 @@
-import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ImportEvent } from "../../../../core/archive-events.ts";
@@ -131,6 +131,23 @@ describe("an image that is there already", () => {
       studies: ["1.1"],
     });
     expect(await objectFiles()).toHaveLength(1);
+  });
+
+  test("but whose stored copy is damaged or gone is put in its place", async () => {
+    const input = path.dirname(await write("a/1.dcm", slice(1)));
+    await write("a/2.dcm", slice(2));
+    await importPaths(input);
+    const [first, second] = await objectFiles();
+    await writeFile(first!, Buffer.alloc(100));
+    await rm(second!);
+    expect(await importPaths(input)).toMatchObject({ imported: 2, duplicates: 0 });
+    expect(await objectFiles()).toHaveLength(2);
+    expect(store.health().instances).toBe(2);
+    for (const { sopInstanceUid } of store.catalog.series("1.1" as StudyUid)[0]!.instances) {
+      const source = await store.objects.open(store.catalog.instance(sopInstanceUid).object);
+      expect((await source.read(0, source.size)).length).toBe(source.size);
+    }
+    expect(await importPaths(input)).toMatchObject({ imported: 0, duplicates: 2 });
   });
 
   test("with other content is a conflict, and the first stays", async () => {
