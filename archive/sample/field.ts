@@ -221,15 +221,17 @@ function blurLines(field: Field, sigma: number, lines: Lines): Field {
   );
   const total = weights.reduce((sum, weight, i) => sum + (i === 0 ? weight : 2 * weight), 0);
   const out = emptyField(field.width, field.height);
+  // One line at a time, with its ends repeated, so that the inner loop has no edges.
+  const padded = new Float32Array(lines.length + 2 * reach);
   for (let line = 0; line < lines.count; line += 1) {
     const base = line * lines.next;
+    for (let at = 0; at < lines.length; at += 1) padded[reach + at] = field.data[base + at * lines.step]!;
+    padded.fill(padded[reach]!, 0, reach);
+    padded.fill(padded[reach + lines.length - 1]!, reach + lines.length);
     for (let at = 0; at < lines.length; at += 1) {
-      let sum = field.data[base + at * lines.step]! * weights[0]!;
+      let sum = padded[reach + at]! * weights[0]!;
       for (let i = 1; i <= reach; i += 1) {
-        const before = Math.max(0, at - i);
-        const after = Math.min(lines.length - 1, at + i);
-        sum +=
-          weights[i]! * (field.data[base + before * lines.step]! + field.data[base + after * lines.step]!);
+        sum += weights[i]! * (padded[reach + at - i]! + padded[reach + at + i]!);
       }
       out.data[base + at * lines.step] = sum / total;
     }

@@ -1,7 +1,10 @@
 import { deflateRawSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import type { ByteSource } from "../../../../archive/byte-source.ts";
 import { headerElements } from "../../../../archive/dicom/header-elements.ts";
 import { loadDictionary } from "../../../../archive/dicom/dictionary.ts";
+import { parseHeader } from "../../../../archive/dicom/parse-header.ts";
+import { readFrame } from "../../../../archive/dicom/read-frame.ts";
 import { frameSummary, instanceHeader } from "../../../../archive/dicom/read-instance.ts";
 import { tags } from "../../../../archive/dicom/tags.ts";
 import {
@@ -117,6 +120,66 @@ describe("wrong and missing values", () => {
 
   test("frames beyond the last are not found", async () => {
     expect(await codeOf(frameOf(file(image, explicitLittle), 2))).toBe("frame-not-found");
+  });
+});
+
+describe("unknown VRs", () => {
+  const before = image.filter((one) => one.tag < 0x00090000);
+  const after = image.filter((one) => one.tag > 0x00090000);
+  const between = (octets: Uint8Array) =>
+    parse(joined([file(before, explicitLittle), octets, dataSet(after)]));
+
+  test("a VR of a later edition has the long form", async () => {
+    const later = joined([Uint8Array.of(0x09, 0, 0x10, 0, 0x5a, 0x5a, 0, 0), uint32s([4]), text("abcd")]);
+    expect((await between(later)).dataSet.number(tags.columns)).toBe(2);
+  });
+
+  test("an implicit element in an explicit file is read as one", async () => {
+    const implicit = joined([Uint8Array.of(0x09, 0, 0x10, 0), uint32s([6]), text("abcdef")]);
+    expect((await between(implicit)).dataSet.number(tags.columns)).toBe(2);
+  });
+});
+
+describe("reading by seeking", () => {
+  /** A file of 400 MB that holds a counted pattern without being in memory. */
+  function hugeSource() {
+    const frames = 400;
+    const shape = { rows: 1000, columns: 1000, frames };
+    const head = file(imageElements(shape), explicitLittle);
+    const pixelHead = joined([Uint8Array.of(0xe0, 0x7f, 0x10, 0, 0x4f, 0x42, 0, 0), uint32s([frames * 1e6])]);
+    const start = joined([head, pixelHead]);
+    const spent = { octets: 0 };
+    const source: ByteSource = {
+      size: start.length + frames * 1e6,
+      async read(offset, length) {
+        const end = Math.min(offset + length, source.size);
+        spent.octets += end - offset;
+        return Uint8Array.from({ length: end - offset }, (_, i) => {
+          const at = offset + i;
+          return at < start.length ? start[at]! : Math.floor((at - start.length) / 1e6) % 251;
+        });
+      },
+    };
+    return { source, spent };
+  }
+
+  test("one frame of a large object costs its header and the frame", async () => {
+    const { source, spent } = hugeSource();
+    const frame = await readFrame(await parseHeader(source), 399);
+    expect(frame.values[0]).toBe(398 % 251);
+    expect(frame.values.at(-1)).toBe(398 % 251);
+    expect(spent.octets).toBeLessThan(2_000_000);
+  });
+
+  test("reading stops when it is cancelled", async () => {
+    const { source } = hugeSource();
+    expect(await codeOf(parseHeader(source, AbortSignal.abort()))).toBe("cancelled");
+  });
+
+  test("a header that is longer than the first read is read on", async () => {
+    const long = element(0x00091010, "UT", "x".repeat(3_000_000));
+    const header = await parse(file([...image, long], explicitLittle));
+    expect(header.dataSet.number(tags.rows)).toBe(2);
   });
 });
 
