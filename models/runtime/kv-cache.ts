@@ -1,4 +1,6 @@
+import { appError } from "../../core/errors.ts";
 import type { Cache } from "./backend.ts";
+import type { DeviceTensor } from "./ort/device-memory.ts";
 import type { Binding, Session } from "./ort/session.ts";
 import { Tensor, zeros } from "./ort/tensor.ts";
 
@@ -8,8 +10,13 @@ export interface CacheShape {
   readonly headSize: number;
 }
 
-/** Tokens by which the memory grows. */
+/** Tokens by which main memory grows. */
 const step = 256;
+
+/** Tokens on a device, whose memory is taken at once: what lies there cannot be moved from here. */
+export const deviceCapacity = 2048;
+
+type CacheTensor = Tensor<Float32Array> | DeviceTensor;
 
 /**
  * Keys and values of one sequence, [1, kvHeads, capacity, headSize] a layer and side. The same tensor is bound as
@@ -19,7 +26,7 @@ export class KeyValueCache implements Cache {
   readonly #session: Session;
   readonly #shape: CacheShape;
   readonly #binding: Binding;
-  #tensors: Tensor<Float32Array>[] = [];
+  #tensors: CacheTensor[] = [];
   #capacity = 0;
   #length = 0;
   #idle: Promise<unknown> = Promise.resolve();
@@ -43,27 +50,23 @@ export class KeyValueCache implements Cache {
     this.#length = Math.min(this.#length, Math.max(0, length));
   }
 
-  /** Makes room for `tokens` more. */
+  /** Makes room for `tokens` more. @throws out-of-memory, question-too-long (on a device) */
   reserve(tokens: number): void {
     const needed = this.#length + tokens;
     if (needed <= this.#capacity) return;
-    const capacity = Math.ceil(needed / step) * step;
-    const old = this.#tensors;
-    const names = cacheNames(this.#shape.layers);
-    const grown: Tensor<Float32Array>[] = [];
-    try {
-      for (const index of names.keys()) grown.push(this.#grown(old[index], capacity));
-    } catch (thrown) {
-      for (const tensor of grown) tensor.dispose();
-      throw thrown;
+    const { device } = this.#session;
+    if (device === null) {
+      const capacity = Math.ceil(needed / step) * step;
+      this.#bind(capacity, (index) => this.#grown(this.#tensors[index], capacity));
+      return;
     }
-    for (const [index, [past, present]] of names.entries()) {
-      this.#binding.input(past, grown[index]!);
-      this.#binding.output(present, grown[index]!);
+    if (needed > deviceCapacity) {
+      throw appError(
+        "question-too-long",
+        `On this graphics card a question may have ${deviceCapacity} tokens.`,
+      );
     }
-    this.#tensors = grown;
-    this.#capacity = capacity;
-    for (const tensor of old) tensor.dispose();
+    this.#bind(deviceCapacity, () => device.tensor(this.#tensorShape(deviceCapacity)));
   }
 
   /** Runs the graph over `tokens` new tokens and counts them as held once it has succeeded. */
@@ -83,17 +86,39 @@ export class KeyValueCache implements Cache {
     this.#length = 0;
   }
 
-  #grown(old: Tensor<Float32Array> | undefined, capacity: number): Tensor<Float32Array> {
+  #bind(capacity: number, make: (index: number) => CacheTensor): void {
+    const names = cacheNames(this.#shape.layers);
+    const made: CacheTensor[] = [];
+    try {
+      for (const index of names.keys()) made.push(make(index));
+    } catch (thrown) {
+      for (const tensor of made) tensor.dispose();
+      throw thrown;
+    }
+    for (const [index, [past, present]] of names.entries()) {
+      this.#binding.input(past, made[index]!);
+      this.#binding.output(present, made[index]!);
+    }
+    for (const tensor of this.#tensors) tensor.dispose();
+    this.#tensors = made;
+    this.#capacity = capacity;
+  }
+
+  #tensorShape(capacity: number): number[] {
+    return [1, this.#shape.kvHeads, capacity, this.#shape.headSize];
+  }
+
+  #grown(old: CacheTensor | undefined, capacity: number): Tensor<Float32Array> {
     const { kvHeads, headSize } = this.#shape;
     const values = zeros(kvHeads * capacity * headSize);
-    if (old) {
+    if (old instanceof Tensor) {
       for (let head = 0; head < kvHeads; head += 1) {
         const start = head * this.#capacity * headSize;
         const held = old.data.subarray(start, start + this.#length * headSize);
         values.set(held, head * capacity * headSize);
       }
     }
-    return new Tensor(values, [1, kvHeads, capacity, headSize]);
+    return new Tensor(values, this.#tensorShape(capacity));
   }
 }
 

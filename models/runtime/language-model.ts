@@ -1,6 +1,6 @@
 import { appError, throwIfAborted } from "../../core/errors.ts";
 import type { Cache, ForwardRequest, LanguageModel } from "./backend.ts";
-import { type CacheShape, KeyValueCache } from "./kv-cache.ts";
+import { type CacheShape, deviceCapacity, KeyValueCache } from "./kv-cache.ts";
 import { type GraphSource, Session, type SessionOptions } from "./ort/session.ts";
 import { Tensor, zeros } from "./ort/tensor.ts";
 
@@ -29,7 +29,9 @@ export class OrtLanguageModel implements LanguageModel {
     this.#embed = embed;
     this.#decoder = decoder;
     this.vocabulary = source.vocabulary;
-    this.contextLength = source.contextLength;
+    this.contextLength = decoder.device
+      ? Math.min(source.contextLength, deviceCapacity)
+      : source.contextLength;
     this.hidden = fixed(decoder.inputShape("inputs_embeds")[2]);
     const [, kvHeads, , headSize] = decoder.inputShape("past_key_0");
     this.#shape = {

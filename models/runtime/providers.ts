@@ -22,22 +22,22 @@ export interface ChosenProvider extends SessionOptions {
 
 const webgpu: Candidate = {
   name: "webgpu",
-  session: { name: "WebGPU", options: {} },
+  session: { name: "WebGPU", options: {}, memory: "WebGPU_Buffer" },
   missing: "No graphics adapter that WebGPU can use was found.",
 };
 const directml: Candidate = {
   name: "directml",
-  session: { name: "DML", options: {} },
+  session: { name: "DML", options: {}, memory: "DML" },
   missing: "DirectML found no graphics card that it can use.",
 };
 const coreml: Candidate = {
   name: "coreml",
-  session: { name: "CoreML", options: {} },
+  session: { name: "CoreML", options: {}, memory: null },
   missing: "Core ML cannot be used by this build of the model runtime.",
 };
 const cuda: Candidate = {
   name: "cuda",
-  session: { name: "CUDA", options: {} },
+  session: { name: "CUDA", options: {}, memory: "Cuda" },
   missing: "The NVIDIA files of the model runtime are not installed.",
 };
 

@@ -73,6 +73,17 @@ export interface OrtFunctions {
     elementType: number,
     value: OutHandle,
   ): Status;
+  CreateMemoryInfo(name: string, allocator: number, id: number, memory: number, info: OutHandle): Status;
+  ReleaseMemoryInfo(info: Handle): void;
+  CreateAllocator(session: Handle, info: Handle, allocator: OutHandle): Status;
+  ReleaseAllocator(allocator: Handle): void;
+  CreateTensorAsOrtValue(
+    allocator: Handle,
+    shape: BigInt64Array,
+    rank: number,
+    elementType: number,
+    value: OutHandle,
+  ): Status;
   ReleaseValue(value: Handle): void;
 
   CreateRunOptions(options: OutHandle): Status;
@@ -131,6 +142,7 @@ const signatures: SignatureTable = {
   RunOptionsSetRunTag: [42, status, [handle, text]],
   RunOptionsGetRunTag: [45, status, [handle, outHandle]],
   RunOptionsSetTerminate: [46, status, [handle]],
+  CreateTensorAsOrtValue: [48, status, [handle, "int64_t *", "size_t", "int", outHandle]],
   CreateTensorWithDataAsOrtValue: [
     49,
     status,
@@ -141,10 +153,12 @@ const signatures: SignatureTable = {
   GetDimensions: [62, status, [handle, "int64_t *", "size_t"]],
   GetTensorShapeElementCount: [64, status, [handle, outSize]],
   GetTensorTypeAndShape: [65, status, [handle, outHandle]],
+  CreateMemoryInfo: [68, status, [text, "int", "int", "int", outHandle]],
   CreateCpuMemoryInfo: [69, status, ["int", "int", outHandle]],
   AllocatorFree: [76, status, [handle, "void *"]],
   GetAllocatorWithDefaultOptions: [78, status, [outHandle]],
   ReleaseStatus: [93, "void", [status]],
+  ReleaseMemoryInfo: [94, "void", [handle]],
   ReleaseSession: [95, "void", [handle]],
   ReleaseValue: [96, "void", [handle]],
   ReleaseRunOptions: [97, "void", [handle]],
@@ -154,6 +168,8 @@ const signatures: SignatureTable = {
   GetAvailableProviders: [125, status, [outHandle, outInt]],
   ReleaseAvailableProviders: [126, status, ["void *", "int"]],
   AddSessionConfigEntry: [130, status, [handle, text, text]],
+  CreateAllocator: [131, status, [handle, handle, outHandle]],
+  ReleaseAllocator: [132, "void", [handle]],
   RunWithBinding: [133, status, [handle, handle, handle]],
   CreateIoBinding: [134, status, [handle, outHandle]],
   ReleaseIoBinding: [135, "void", [handle]],

@@ -2,6 +2,7 @@ import { appError, throwIfAborted } from "../../../core/errors.ts";
 import { check, ortEnvironment, type OrtEnvironment, take, takeNumber } from "./environment.ts";
 import { callAsync, type OrtFunctions, type OutHandle, textAt } from "./functions.ts";
 import type { Handle } from "./library.ts";
+import { DeviceMemory, type DeviceTensor } from "./device-memory.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** A graph and where its external data lies. */
@@ -21,6 +22,8 @@ export interface SessionOptions {
 export interface SessionProvider {
   readonly name: string;
   readonly options: Readonly<Record<string, string>>;
+  /** What the library calls this provider's memory; null where graphs work on main memory. */
+  readonly memory: string | null;
 }
 
 const fatalOnly = 4;
@@ -31,15 +34,18 @@ const dataFolderKey = "session.model_external_initializers_file_folder_path";
 export class Session {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Memory of the device that the graph runs on; null: main memory. */
+  readonly device: DeviceMemory | null;
   readonly #ort: OrtEnvironment;
   #handle: Handle | null;
   #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(ort: OrtEnvironment, handle: Handle) {
+  private constructor(ort: OrtEnvironment, handle: Handle, memory: string | null) {
     this.#ort = ort;
     this.#handle = handle;
     this.inputs = names(ort, handle, "Input");
     this.outputs = names(ort, handle, "Output");
+    this.device = memory === null ? null : new DeviceMemory(handle, memory);
   }
 
   /** Reads and optimises a graph on a worker thread. @throws pack-damaged, out-of-memory, provider-not-available. */
@@ -61,7 +67,7 @@ export class Session {
             ]);
       check(functions, status);
       if (out[0] === null) throw appError("model-failed", "The model runtime gave no session.");
-      return new Session(ort, out[0]);
+      return new Session(ort, out[0], options.provider?.memory ?? null);
     } finally {
       functions.ReleaseSessionOptions(native);
     }
@@ -107,6 +113,7 @@ export class Session {
   async dispose(): Promise<void> {
     await this.#queue;
     if (this.#handle === null) return;
+    this.device?.dispose();
     this.#ort.functions.ReleaseSession(this.#handle);
     this.#handle = null;
   }
@@ -132,8 +139,8 @@ export class Session {
 export class Binding {
   readonly #ort: OrtEnvironment;
   readonly #session: Session;
-  readonly #inputs = new Map<string, Tensor>();
-  readonly #outputs = new Map<string, Tensor>();
+  readonly #inputs = new Map<string, Tensor | DeviceTensor>();
+  readonly #outputs = new Map<string, Tensor | DeviceTensor>();
   #handle: Handle | null;
 
   constructor(session: Session, ort: OrtEnvironment) {
@@ -147,14 +154,14 @@ export class Binding {
     return this.#handle;
   }
 
-  input(name: string, tensor: Tensor): void {
+  input(name: string, tensor: Tensor | DeviceTensor): void {
     const { functions } = this.#ort;
     check(functions, functions.BindInput(this.handle, name, tensor.handle));
     this.#inputs.set(name, tensor);
   }
 
   /** The graph writes into the tensor's memory; its shape must be the one the graph computes. */
-  output(name: string, tensor: Tensor): void {
+  output(name: string, tensor: Tensor | DeviceTensor): void {
     const { functions } = this.#ort;
     check(functions, functions.BindOutput(this.handle, name, tensor.handle));
     this.#outputs.set(name, tensor);

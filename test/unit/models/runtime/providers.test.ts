@@ -9,7 +9,7 @@ import { never } from "../tiny-model.ts";
 
 const candidates: Candidate[] = ["quick", "slow", "nonsense", "absent", "broken"].map((name) => ({
   name,
-  session: { name, options: {} },
+  session: { name, options: {}, memory: null },
   missing: "There is none here.",
 }));
 
