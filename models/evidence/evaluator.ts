@@ -1,7 +1,7 @@
 import { throwIfAborted } from "../../core/errors.ts";
 import type { ModelInput } from "../api.ts";
 import type { GroundingModel, GroundingView, ImageEmbedding } from "./model-access.ts";
-import { type Stand, type StandPlan, standsOf } from "./stand.ts";
+import { type Stand, type StandPlan, standsOf, supportPlan } from "./stand.ts";
 
 /**
  * Scores all sentences of one answer for changed images, and counts what that cost: one evaluation is one image
@@ -13,7 +13,7 @@ export interface Evaluator {
   readonly evaluations: number;
   /** Median milliseconds of one evaluation with encoding; 0 before the first. */
   readonly evaluationMs: number;
-  /** `result[input][sentence]`: view `view` replaced by each input. */
+  /** `result[input][sentence]`: view `view` replaced by each input. Only the form of L that support uses. */
   replaceView(view: number, inputs: readonly ModelInput[], signal: AbortSignal): Promise<Stand[][]>;
   /** Every view replaced: `inputs[alternative][view]`. */
   replaceAll(inputs: readonly (readonly ModelInput[])[], signal: AbortSignal): Promise<Stand[][]>;
@@ -31,13 +31,17 @@ export async function openEvaluator(
   const costs: number[] = [];
   let evaluations = 0;
 
-  async function score(alternatives: ImageEmbedding[][], started: number, stopped: AbortSignal) {
+  async function score(
+    alternatives: ImageEmbedding[][],
+    { asked, started }: { asked: StandPlan; started: number },
+    stopped: AbortSignal,
+  ) {
     throwIfAborted(stopped);
-    const scores = await model.score({ alternatives, continuations: plan.continuations }, stopped);
+    const scores = await model.score({ alternatives, continuations: asked.continuations }, stopped);
     evaluations += alternatives.length;
     for (let n = 0; n < alternatives.length; n++)
       costs.push((performance.now() - started) / alternatives.length);
-    return scores.map((one) => standsOf(plan, one));
+    return scores.map((one) => standsOf(asked, one));
   }
 
   const started = performance.now();
@@ -45,12 +49,14 @@ export async function openEvaluator(
     views.map((view) => view.input),
     signal,
   );
-  const [base] = await score([shown], started, signal);
+  const [base] = await score([shown], { asked: plan, started }, signal);
   // The first evaluation pays for warming up: it is no measure of the next ones.
   costs.length = 0;
 
+  const inSearch = supportPlan(plan);
+
   async function inBatches<Item>(
-    items: readonly Item[],
+    { items, asked }: { items: readonly Item[]; asked: StandPlan },
     stopped: AbortSignal,
     embed: (items: readonly Item[]) => Promise<ImageEmbedding[][]>,
   ): Promise<Stand[][]> {
@@ -58,7 +64,8 @@ export async function openEvaluator(
     for (let at = 0; at < items.length; at += batch) {
       throwIfAborted(stopped);
       const begun = performance.now();
-      results.push(...(await score(await embed(items.slice(at, at + batch)), begun, stopped)));
+      const embedded = await embed(items.slice(at, at + batch));
+      results.push(...(await score(embedded, { asked, started: begun }, stopped)));
     }
     return results;
   }
@@ -73,16 +80,18 @@ export async function openEvaluator(
       return sorted[Math.floor(sorted.length / 2)] ?? 0;
     },
     replaceView: (view, inputs, stopped) =>
-      inBatches(inputs, stopped, async (items) => {
+      inBatches({ items: inputs, asked: inSearch }, stopped, async (items) => {
         const encoded = await model.encode(items, stopped);
         return encoded.map((embedding) => shown.map((own, index) => (index === view ? embedding : own)));
       }),
     replaceAll: (inputs, stopped) =>
-      inBatches(inputs, stopped, async (items) => {
+      inBatches({ items: inputs, asked: plan }, stopped, async (items) => {
         const encoded = await model.encode(items.flat(), stopped);
         return items.map((_, index) => encoded.slice(index * views.length, (index + 1) * views.length));
       }),
     replaceAllByEmbedding: (embeddings, stopped) =>
-      inBatches(embeddings, stopped, async (items) => items.map((embedding) => views.map(() => embedding))),
+      inBatches({ items: embeddings, asked: plan }, stopped, async (items) =>
+        items.map((embedding) => views.map(() => embedding)),
+      ),
   };
 }

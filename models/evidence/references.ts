@@ -27,7 +27,7 @@ export function openReferences(images: readonly ReferenceImage[]): ReferenceSet 
 }
 
 /**
- * The references for an image: same modality and body part, filled up where these are fewer than four with the
+ * Four references for an image (more would cost time and change little): same modality and body part, filled up where these are fewer than four with the
  * same modality, then with any. `matched` says whether the first four are all of the same kind.
  */
 export function chooseReferences(
@@ -42,9 +42,9 @@ export function chooseReferences(
     sameModality(image) && bodyPart !== null && bodyPartGroup(image.bodyPart) === bodyPartGroup(bodyPart);
 
   const exact = images.filter((image) => sameModality(image) && samePart(image));
-  if (exact.length >= leastReferences) return { references: exact, matched: true };
+  if (exact.length >= leastReferences) return { references: exact.slice(0, leastReferences), matched: true };
   const alike = images.filter(sameKind);
-  if (alike.length >= leastReferences) return { references: alike, matched: true };
+  if (alike.length >= leastReferences) return { references: alike.slice(0, leastReferences), matched: true };
   const near = images.filter((image) => !sameKind(image) && sameModality(image));
   const rest = images.filter((image) => !sameModality(image));
   const filled = [...alike, ...near, ...spread(rest)].slice(0, leastReferences);

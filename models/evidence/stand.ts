@@ -76,6 +76,25 @@ export function planStand({ question, choices, answer }: AnswerText): StandPlan 
   return { continuations, sentences };
 }
 
+/**
+ * The same sentences with the one form of L that support uses, as given and as alone: what the search needs of each
+ * changed image, with fewer texts to score.
+ */
+export function supportPlan(plan: StandPlan): StandPlan {
+  const kept: Continuation[] = [];
+  const keep = (index: number): number => {
+    const continuation = plan.continuations[index]!;
+    const known = kept.indexOf(continuation);
+    return known >= 0 ? known : kept.push(continuation) - 1;
+  };
+  const sentences = plan.sentences.map((sentence) => {
+    const { own, others } = sentence.usesAlone ? sentence.alone : sentence.given;
+    const compared = { own: keep(own), others: others.map(keep) };
+    return { ...sentence, given: compared, alone: compared };
+  });
+  return { continuations: kept, sentences };
+}
+
 /** One Stand a sentence, from the scores of one alternative. */
 export function standsOf(plan: StandPlan, scores: readonly ContinuationScore[]): Stand[] {
   const measure = ({ own, others }: Comparison): number => {
@@ -129,11 +148,16 @@ function startsWithChoice(sentence: string, choice: string): boolean {
   return next === "" || !/[\p{L}\p{N}]/u.test(next);
 }
 
-/** The other choices are written as the answer is: same first letter case, same full stop where nothing else follows. */
+/**
+ * The other choices are written as the answer is: same first letter case, and the full stop that ends the answer where
+ * one choice is the beginning of another ("no", "no finding") and would else always be likelier.
+ */
 function comparedChoices(sentence: string, given: string, choices: readonly string[]): Compared {
   const own = sentence.trim();
   const rest = own.slice(given.trim().length);
-  const stop = /^[.!]*$/.test(rest) ? rest : "";
+  const plain = choices.map((choice) => choice.trim().toLowerCase());
+  const nested = plain.some((one, index) => plain.some((other, at) => at !== index && other.startsWith(one)));
+  const stop = nested && /^[.!]*$/.test(rest) ? rest : "";
   const capital = /^\p{Lu}/u.test(own);
   const written = (choice: string) => {
     const text = choice.trim();
