@@ -20,7 +20,7 @@ export async function ensureDependencies(step) {
   if (dependenciesComplete()) return (step("dependencies: there"), false);
   step("dependencies: installing (about a minute)");
   // Without install scripts: they would fetch runtimes that are not needed.
-  await run(npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+  await run(npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], {
     shell: process.platform === "win32",
   });
   return true;

@@ -17,7 +17,9 @@ describe("package-lock.json", () => {
   it("holds the packages of every platform, or npm ci refuses it: npm install drops what it cannot see", () => {
     const missing = Object.entries(packages).flatMap(([place, { optionalDependencies = {} }]) =>
       Object.entries(optionalDependencies)
-        .filter(([name, version]) => /^\d+\.\d+\.\d+$/.test(version) && found(place, name)?.version !== version)
+        .filter(
+          ([name, version]) => /^\d+\.\d+\.\d+$/.test(version) && found(place, name)?.version !== version,
+        )
         .map(([name, version]) => `${place} needs ${name} ${version}`),
     );
     expect(missing).toEqual([]);
