@@ -74,7 +74,7 @@ export async function checkFile(file: string, source: ByteSource, signal?: Abort
 }
 
 /** The line of a file that could not be opened at all. */
-export function emptyCheck(file: string): DicomCheck {
+function emptyCheck(file: string): DicomCheck {
   return {
     file,
     status: "error",

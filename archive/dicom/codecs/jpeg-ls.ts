@@ -19,7 +19,7 @@ export async function decodeJpegLs(octets: Uint8Array, expected: Expected): Prom
 }
 
 /** Three planes to pixels. */
-export function interleave<T extends Uint8Array | Uint16Array>(planes: T): T {
+function interleave<T extends Uint8Array | Uint16Array>(planes: T): T {
   const out = planes.slice() as T;
   const size = planes.length / 3;
   for (let i = 0, o = 0; i < size; i += 1, o += 3) {
