@@ -111,7 +111,7 @@ export interface StageLevels {
   readonly levels: readonly number[];
 }
 
-/** The picture on the stage as levels of red, every fourth pixel both ways. */
+/** The picture on the stage as levels of red, about every fourth pixel both ways. */
 export async function stageLevels(page: Page): Promise<StageLevels> {
   return await page.getByTestId("stage").evaluate((stage) => {
     const canvas = stage.querySelector<HTMLCanvasElement>(".stage-picture canvas")!;
@@ -124,8 +124,9 @@ export async function stageLevels(page: Page): Promise<StageLevels> {
     const width = Math.floor(copy.width / 4);
     const height = Math.floor(copy.height / 4);
     const levels = Array.from({ length: width * height }, (_, at) => {
-      const x = (at % width) * 4 + 2;
-      const y = Math.floor(at / width) * 4 + 2;
+      // In the middle of each cell, so that a mirrored picture is read at mirrored places.
+      const x = Math.round((((at % width) + 0.5) * copy.width) / width - 0.5);
+      const y = Math.round(((Math.floor(at / width) + 0.5) * copy.height) / height - 0.5);
       return data[(y * copy.width + x) * 4]!;
     });
     return { width, height, levels };
