@@ -1,7 +1,7 @@
 import { throwIfAborted } from "../../core/errors.ts";
 import type { ModelInput } from "../api.ts";
 import type { GroundingModel, GroundingView, ImageEmbedding } from "./model-access.ts";
-import { type Stand, type StandPlan, standsOf, supportPlan } from "./stand.ts";
+import { type Stand, type StandPlan, standsOf, supportNats, supportPlan } from "./stand.ts";
 
 /**
  * Scores all sentences of one answer for changed images, and counts what that cost: one evaluation is one image
@@ -31,27 +31,38 @@ export async function openEvaluator(
   const costs: number[] = [];
   let evaluations = 0;
 
+  const shown = await model.encode(
+    views.map((view) => view.input),
+    signal,
+  );
+  const [shownScore] = await model.score(
+    { alternatives: [shown], continuations: plan.continuations },
+    signal,
+  );
+  const base = standsOf(plan, shownScore!);
+  // It pays for warming up: it is no measure of the next ones.
+  evaluations += 1;
+
   async function score(
     alternatives: ImageEmbedding[][],
     { asked, started }: { asked: StandPlan; started: number },
     stopped: AbortSignal,
   ) {
     throwIfAborted(stopped);
-    const scores = await model.score({ alternatives, continuations: asked.continuations }, stopped);
-    evaluations += alternatives.length;
-    for (let n = 0; n < alternatives.length; n++)
-      costs.push((performance.now() - started) / alternatives.length);
-    return scores.map((one) => standsOf(asked, one));
+    // A blank image is the same without any of its windows: the same pixels give the same embedding object.
+    const changed = alternatives.filter((images) => images.some((image, view) => image !== shown[view]));
+    const scores =
+      changed.length === 0
+        ? []
+        : await model.score({ alternatives: changed, continuations: asked.continuations }, stopped);
+    evaluations += changed.length;
+    for (let n = 0; n < changed.length; n++) costs.push((performance.now() - started) / changed.length);
+    const unchanged = asked === plan ? base : base.map((stand, index) => inSupportForm(plan, stand, index));
+    return alternatives.map((images) => {
+      const at = changed.indexOf(images);
+      return at < 0 ? unchanged : standsOf(asked, scores[at]!);
+    });
   }
-
-  const started = performance.now();
-  const shown = await model.encode(
-    views.map((view) => view.input),
-    signal,
-  );
-  const [base] = await score([shown], { asked: plan, started }, signal);
-  // The first evaluation pays for warming up: it is no measure of the next ones.
-  costs.length = 0;
 
   const inSearch = supportPlan(plan);
 
@@ -71,7 +82,7 @@ export async function openEvaluator(
   }
 
   return {
-    base: base!,
+    base,
     get evaluations() {
       return evaluations;
     },
@@ -94,4 +105,9 @@ export async function openEvaluator(
         items.map((embedding) => views.map(() => embedding)),
       ),
   };
+}
+
+function inSupportForm(plan: StandPlan, stand: Stand, index: number): Stand {
+  const nats = supportNats(plan.sentences[index]!, stand);
+  return { given: nats, alone: nats };
 }
