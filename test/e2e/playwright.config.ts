@@ -13,26 +13,22 @@ export default defineConfig({
   expect: { timeout: 20_000 },
   reporter: [["list"]],
   forbidOnly: true,
-  projects: [
-    {
-      name: "chromium",
-      use: {
-        launchOptions: {
-          executablePath: process.env["MEDITRON_CHROMIUM"] ?? "/usr/bin/chromium",
-          args: [
-            "--no-sandbox",
-            "--disable-gpu",
-            // Software WebGL needs it since Chromium 144.
-            "--enable-unsafe-swiftshader",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-          ],
-        },
-      },
+  // For both projects: without an Electron runtime the second one's tests are skipped, after a browser was started.
+  use: {
+    launchOptions: {
+      executablePath: process.env["MEDITRON_CHROMIUM"] ?? "/usr/bin/chromium",
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        // Software WebGL needs it since Chromium 144.
+        "--enable-unsafe-swiftshader",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
     },
-    { name: "electron", testIgnore: ["**/surfaces.spec.ts"] },
-  ],
+  },
+  projects: [{ name: "chromium" }, { name: "electron", testIgnore: ["**/surfaces.spec.ts"] }],
 });
