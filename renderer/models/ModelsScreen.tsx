@@ -22,9 +22,13 @@ export function ModelsScreen({ client, settings, onSettings }: ModelsScreenProps
   const [packs, again] = useCall(read);
   const [chosen, setChosen] = useState<string | null>(null);
   const list = packs.status === "ready" ? packs.value : [];
-  // Without a choice the first one answers, which is the one that comes with the app.
-  const inUse = list.find(({ name }) => name === settings?.pack) ?? list[0];
-  const pack = list.find(({ digest }) => digest === chosen) ?? inUse;
+  // Without a choice the pack that comes with the app answers.
+  const wanted = settings?.pack ?? null;
+  const inUse =
+    wanted === null
+      ? (list.find(({ embedded }) => embedded) ?? list[0])
+      : list.find(({ name }) => name === wanted);
+  const pack = list.find(({ digest }) => digest === chosen) ?? inUse ?? list[0];
   const [error, setError] = useState<unknown>(null);
 
   async function use(name: string) {
@@ -49,6 +53,12 @@ export function ModelsScreen({ client, settings, onSettings }: ModelsScreenProps
             title="No model pack"
             text="The embedded pack is missing from this installation. Import one with: meditron models import"
           />
+        )}
+        {packs.status === "ready" && wanted !== null && !inUse && (
+          <p className="note">
+            The pack {wanted} was chosen and is not installed: questions are refused until another one is
+            chosen.
+          </p>
         )}
         {error !== null && <ErrorNotice title="The choice was not kept" error={error} />}
         {pack && (

@@ -56,12 +56,13 @@ export function PackDetails({ pack, action }: PackDetailsProps) {
       </section>
       <section>
         <h3>Training data</h3>
-        <table className="figures">
+        {card.trainingData.length === 0 && <p className="muted">The card names none.</p>}
+        <table className="pack-figures" hidden={card.trainingData.length === 0}>
           <thead>
             <tr>
               <th>Set</th>
               <th>Part</th>
-              <th className="figures-number">Images</th>
+              <th className="pack-figures-number">Images</th>
               <th>Licence and source</th>
             </tr>
           </thead>
@@ -70,10 +71,10 @@ export function PackDetails({ pack, action }: PackDetailsProps) {
               <tr key={`${data.name} ${data.part}`}>
                 <td>{data.name}</td>
                 <td>{data.part}</td>
-                <td className="figures-number number">{data.images}</td>
+                <td className="pack-figures-number number">{data.images}</td>
                 <td>
                   {data.licence}
-                  <span className="muted small figures-source">{data.attribution}</span>
+                  <span className="muted small pack-figures-source">{data.attribution}</span>
                 </td>
               </tr>
             ))}
@@ -109,13 +110,13 @@ export function PackDetails({ pack, action }: PackDetailsProps) {
 
 function Figures({ figures }: { readonly figures: readonly Figure[] }) {
   return (
-    <table className="figures">
+    <table className="pack-figures">
       <thead>
         <tr>
           <th>Figure</th>
-          <th className="figures-number">Value</th>
+          <th className="pack-figures-number">Value</th>
           <th>95 % interval</th>
-          <th className="figures-number">Cases</th>
+          <th className="pack-figures-number">Cases</th>
           <th>Data</th>
         </tr>
       </thead>
@@ -130,11 +131,11 @@ function Figures({ figures }: { readonly figures: readonly Figure[] }) {
                 <span className="muted small"> {figure.date}</span>
               </details>
             </td>
-            <td className="figures-number number">
+            <td className="pack-figures-number number">
               {figureValue(figure.value)} {figure.unit}
             </td>
             <td className="number">{intervalText(figure)}</td>
-            <td className="figures-number number">{figure.cases}</td>
+            <td className="pack-figures-number number">{figure.cases}</td>
             <td>{figure.data}</td>
           </tr>
         ))}

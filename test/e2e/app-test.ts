@@ -29,7 +29,8 @@ export const test = base.extend<{ app: OpenApp; data: "new" | "sample" | "mark" 
   sample: [
     // Playwright wants the pattern, even an empty one.
     // oxlint-disable-next-line no-empty-pattern
-    async ({}, use) => {
+    async ({}, use, { project }) => {
+      if (project.name === "electron" && electronRuntime() === null) return await use("");
       const { folder, env } = await makeFolder();
       await runCli(["sample"], env);
       await use(folder);
