@@ -17,7 +17,8 @@ const userToken = 4;
  */
 const preTokenizers: Readonly<Record<string, readonly object[]>> = {
   // HF's gguf reader drops the digit rule of these; the models were trained with it.
-  smollm: [{ type: "Digits", individual_digits: true }, byteLevel()],
+  // A pattern rather than HF's Digits rule: the app's library takes that for 0 to 9 alone, without ½ or ².
+  smollm: [{ type: "Split", pattern: { Regex: "\\p{N}" }, behavior: "Isolated", invert: false }, byteLevel()],
   "gpt-2": [byteLevel()],
   default: [byteLevel()],
 };
