@@ -23,8 +23,8 @@ import { wrongImage } from "./wrong-images.ts";
  * reported on.
  */
 export const nullPairs = 200;
-const reliancePairs = 120;
-const polarImages = 160;
+const reliancePairs = 80;
+const polarImages = 120;
 /** So much of the wrong pairs may pass the threshold on reliance. */
 const wrongAllowed = 0.05;
 
