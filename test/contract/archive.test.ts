@@ -10,9 +10,11 @@ import { type App, createApp } from "../../host/app.ts";
 import { forkSpawn } from "../../host/children.ts";
 import { appRoot, findFolders, type Folders } from "../../host/folders.ts";
 import { headlessShell } from "../../host/headless-shell.ts";
+import { childPid, isAlive } from "./child-pid.ts";
 import { doors, type OpenDoor } from "./doors.ts";
 
 const root = appRoot(import.meta.url);
+const archiveScript = path.join("dist", "archive", "process.js");
 /** Milliseconds: the phantoms are computed pixel by pixel. */
 const drawing = 300_000;
 
@@ -135,11 +137,11 @@ describe("the archive over the loopback host", () => {
 
   it("goes on after its process was killed, and after a restart of the app", async () => {
     const before = await client.call("studies.list", {});
-    const pid = await childPid("archive");
+    const pid = await childPid(archiveScript);
     process.kill(pid, "SIGKILL");
-    await expect.poll(() => alive(pid)).toBe(false);
+    await expect.poll(() => isAlive(pid)).toBe(false);
     expect(await client.call("studies.list", {})).toEqual(before);
-    expect(await childPid("archive")).not.toBe(pid);
+    expect(await childPid(archiveScript)).not.toBe(pid);
     await stop();
     await start();
     expect(await client.call("studies.list", {})).toEqual(before);
@@ -185,27 +187,4 @@ async function last<Event>(events: AsyncIterable<Event>): Promise<Event | undefi
   let latest: Event | undefined;
   for await (const event of events) latest = event;
   return latest;
-}
-
-/** The process that this one started for a part of the app. */
-async function childPid(part: "archive" | "models"): Promise<number> {
-  for (const name of await readdir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const [stat, command] = await Promise.all(
-      ["stat", "cmdline"].map((file) => readFile(`/proc/${name}/${file}`, "utf8").catch(() => "")),
-    );
-    const parent = Number(/\) \S (\d+)/.exec(stat!)?.[1]);
-    if (parent === process.pid && command!.includes(path.join("dist", part, "process.js")))
-      return Number(name);
-  }
-  throw new Error(`no process for ${part}`);
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
