@@ -11,6 +11,7 @@ import {
   stageLevels,
   test,
 } from "./app-test.ts";
+import { unreadableDicom } from "../../scripts/unreadable-dicom.mjs";
 import { runCli } from "./host.ts";
 
 test("a reload comes back to the study that was open", async ({ app }) => {
@@ -163,6 +164,27 @@ test.describe("on a first start", () => {
     await page.getByTestId("import-files").setInputFiles([broken, letter]);
     await expect(page.getByText("Imported 0 images.")).toBeVisible();
     await expect(page.locator(".import-failures").getByText("broken.dcm")).toBeVisible();
+  });
+
+  test("a dropped file is imported, and pixels that cannot be decoded give their reason", async ({ app }) => {
+    const { page } = app;
+    await makeArchive(page);
+    const dropped = await page.evaluateHandle(
+      (octets) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([new Uint8Array(octets)], "wrist.dcm"));
+        return transfer;
+      },
+      [...unreadableDicom()],
+    );
+    await page.locator(".studies-screen").dispatchEvent("drop", { dataTransfer: dropped });
+    await expect(page.getByText("Imported 1 image.")).toBeVisible();
+    await openStudy(page, "Wolfe");
+    await expect(page.getByRole("alert")).toContainText("Image 1 cannot be shown");
+    await expect(page.getByRole("alert")).toContainText("pixel-data-damaged");
+    // Whose image it would be is said all the same, and nothing can be asked about it.
+    await expect(page.getByRole("alert")).toContainText("Wolfeschlegelsteinhausenbergerdorff, Hubert Blaine");
+    await expect(page.getByRole("button", { name: "Ask", exact: true })).toBeDisabled();
   });
 });
 

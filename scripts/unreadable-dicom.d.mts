@@ -1,0 +1,1 @@
+export function unreadableDicom(): Uint8Array;
