@@ -17,7 +17,7 @@ from cache import FeatureCache
 from data import Record, arguments, data_folder, load_records
 from encoder import Vision
 from lm import LanguageModel, Text, greedy
-from train import image_tokens, log_odds
+from train import image_tokens, log_odds_of_each
 
 QUESTIONS_FILE = Path(__file__).parent / "eval-questions.json"
 ASKED = {
@@ -35,7 +35,7 @@ def draw(options: list, *key: str):
 def eval_questions(records: list[Record]) -> list[dict]:
     report = [r for r in records if r.part == "report" and r.set in ("fracatlas", "busi")]
     entries = []
-    for finding in ASKED:
+    for finding, wordings in ASKED.items():
         asked = [r for r in report if finding in r.findings and (finding != "malignant" or r.findings["lesion"])]
         for r in asked:
             opposite = [o for o in asked if o.region == r.region and o.view == r.view and o.group != r.group
@@ -45,7 +45,7 @@ def eval_questions(records: list[Record]) -> list[dict]:
             entries.append({
                 "set": r.set, "file": r.file, "group": r.group, "region": r.region, "view": r.view, "finding": finding,
                 "hardware": r.hardware, "modality": "US" if r.set == "busi" else "CR",
-                "question": draw(ASKED[finding], "question", r.id, finding), "choices": ["yes", "no"],
+                "question": draw(wordings, "question", r.id, finding), "choices": ["yes", "no"],
                 "label": "yes" if r.findings[finding] else "no", "swapped": draw(opposite, "swap", r.id, finding).file,
             })  # fmt: skip
     return entries
@@ -88,7 +88,8 @@ def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--questions", action="store_true")
     parser.add_argument("--base", default="/tmp/train/base.gguf")
-    parser.add_argument("--greedy", type=int, default=12, help="so many free answers are printed")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--greedy", type=int, default=5, help="so many free answers are printed")
     options = parser.parse_args()
     work = Path(options.work)
     records = load_records(data_folder(options.data))
@@ -97,7 +98,7 @@ def main() -> None:
         lines = ",\n".join("  " + json.dumps(e) for e in entries)
         QUESTIONS_FILE.write_text(f"[\n{lines}\n]\n")
         return
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     cache = FeatureCache(work, records)
     plain = {i.record.id: i for i in cache.items if i.kind == "plain"}
@@ -109,17 +110,7 @@ def main() -> None:
     figures = {}
     for finding in ASKED:
         asked = [e for e in entries if e["finding"] == finding]
-        odds = {}
-        for which in ("file", "swapped"):
-            parts = []
-            for at in range(0, len(asked), 10):
-                batch = asked[at : at + 10]
-                items = [plain[f"{e['set']}/{e[which]}"] for e in batch]
-                with torch.inference_mode():
-                    images = image_tokens(vision, cache, items, [False] * len(items))
-                prompts = [f"Modality: {e['modality']}.\n{e['question']}" for e in batch]
-                parts.append(log_odds(model, text, images, prompts))
-            odds[which] = np.concatenate(parts)
+        odds = answers((model, text, vision), cache, asked)
         labels = np.array([e["label"] == "yes" for e in asked])
         groups = [e["group"] for e in asked]
         yes = {k: (v > 0).astype(int) for k, v in odds.items()}
@@ -132,6 +123,28 @@ def main() -> None:
     figures["notes"] = state["notes"]
     (work / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
     show_answers(model, text, (vision, cache, [i for i in plain.values() if i.record.part == "report"]), options.greedy)
+
+
+def answers(models, cache: FeatureCache, asked: list[dict]) -> dict[str, np.ndarray]:
+    """Log-odds of Yes for every question with its own image ("file") and with the other one ("swapped")."""
+    model, text, vision = models
+    plain = {i.record.id: i for i in cache.items if i.kind == "plain"}
+    wanted: dict[str, list[tuple[str, int]]] = {}
+    for number, e in enumerate(asked):
+        for which in ("file", "swapped"):
+            wanted.setdefault(f"{e['set']}/{e[which]}", []).append((which, number))
+    odds = {which: np.zeros(len(asked)) for which in ("file", "swapped")}
+    ids = sorted(wanted, key=lambda i: len(wanted[i]))
+    for at in range(0, len(ids), 6):
+        batch = ids[at : at + 6]
+        items = [plain[i] for i in batch]
+        with torch.inference_mode():
+            images = image_tokens(vision, cache, items, [False] * len(items))
+        prompts = [[f"Modality: {asked[n]['modality']}.\n{asked[n]['question']}" for _, n in wanted[i]] for i in batch]
+        for i, values in zip(batch, log_odds_of_each(model, text, images, prompts), strict=True):
+            for (which, n), value in zip(wanted[i], values.tolist(), strict=True):
+                odds[which][n] = value
+    return odds
 
 
 def show_answers(model, text, source, count: int) -> None:

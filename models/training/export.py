@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
 from data import arguments
-from encoder import GRID, HIDDEN, LABELS, NECK, STEM_BLOCKS, X16_BLOCK, SameConv, Vision
+from encoder import GRID, HIDDEN, KINDS, KINDS_AT, LABELS, LOUDEST, NECK, SPOKEN_AT, STEM_BLOCKS, X16_BLOCK, SameConv, Vision
 from image import MEAN, PAD_VALUE, SIZE, STD
 from lm import LINEARS
 
@@ -114,6 +114,16 @@ def projector(g: Graph, fused: str, dense: str, vision: Vision) -> str:
     pooled = [reduce("ReduceMean", average), reduce("ReduceMax", average), reduce("ReduceMean", highest), reduce("ReduceMax", highest)]
     labels = g.linear(g.op("Concat", *pooled, g.op("Mul", peak, quarter), axis=1), vision.labels)
     image = g.op("Mul", g.op("Concat", labels, peak, axis=1), quarter)
+    kind = g.op("Softmax", g.op("Mul", g.op("Gather", image, g.integers(KINDS_AT), axis=1), g.number(8)), axis=1)
+    kind = g.op("Unsqueeze", kind, g.integers([2]))  # [n, 3, 1]
+    shown = g.op("Slice", image, g.integers([0]), g.integers([len(LABELS)]), g.integers([1]))
+    said = g.op("Add", g.op("Mul", shown, g.weight(vision.said_scale)), g.weight(vision.said_shift))
+    said = g.op("Clip", said, g.number(-LOUDEST), g.number(LOUDEST))
+    said = g.op("Reshape", g.op("Gather", said, g.integers([k for row in SPOKEN_AT for k in row]), axis=1), g.integers([0, len(KINDS), GRID * GRID]))
+    bits = g.op("Unsqueeze", g.op("ReduceSum", g.op("Mul", kind, said), g.integers([1]), keepdims=0), g.integers([2]))
+    word = g.op("MatMul", g.op("Squeeze", kind, g.integers([2])), g.weight(vision.spoken_word.flatten(1)))
+    word = g.op("Reshape", word, g.integers([0, GRID * GRID, HIDDEN]))
+    spoken = g.op("Add", word, g.op("Mul", bits, g.weight(vision.spoken_sign)))
     image = g.op("Unsqueeze", image, g.integers([1]))
     rows = g.op("Concat", highest, average, g.op("Mul", logits, quarter), axis=1)
     rows = g.op("Reshape", rows, g.integers([0, vision.project_cell.in_features, GRID * GRID]))
@@ -121,7 +131,7 @@ def projector(g: Graph, fused: str, dense: str, vision: Vision) -> str:
     local = g.op("Slice", cells, g.integers([2 * NECK]), g.integers([2**31 - 1]), g.integers([2]))
     hidden = g.op("Add", g.op("Add", g.linear(cells, vision.project_cell), g.linear(image, vision.project_image)), g.weight(vision.position))
     words = g.op("Add", g.linear(image, vision.image_words), g.linear(local, vision.cell_words))
-    return g.op("Add", g.linear(g.op("Gelu", hidden), vision.project_out), words)
+    return g.op("Add", g.op("Add", g.linear(g.op("Gelu", hidden), vision.project_out), words), spoken)
 
 
 def vision_graph(vision: Vision) -> onnx.ModelProto:
@@ -167,7 +177,7 @@ def compare(vision: Vision, out: Path) -> float:
 
 def round_to_fp16(module: torch.nn.Module) -> None:
     with torch.no_grad():
-        for p in module.parameters():
+        for p in [*module.parameters(), *module.buffers()]:
             p.copy_(p.half().float())
 
 

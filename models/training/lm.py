@@ -146,17 +146,20 @@ class Text:
         return self.encode(f"\n{user_text}<|im_end|>\n<|im_start|>assistant\n")
 
 
-def packed(model: LanguageModel, text: Text, turns: list[tuple[str, str]], image_tokens: int):
+def packed(model: LanguageModel, text: Text, turns: list[tuple[str, str]], image_tokens: int, short=()):
     """One image, several independent turns in one sequence.
 
     -> ids [s] (-1 at the image), positions [s], mask [1, s, s], and per turn the rows that predict the
-    answer's tokens with those tokens. Turns see the prefix and themselves only.
+    answer's tokens with those tokens. Turns see the prefix and themselves only. Of a short turn only the
+    answer's first token (Yes or No) is asked for.
     """
     prefix = [*text.before, *[-1] * image_tokens]
     ids, positions, owner = list(prefix), list(range(len(prefix))), [0] * len(prefix)
     spans = []
     for number, (question, answer) in enumerate(turns, 1):
         ask, reply = text.after(question), [*text.encode(answer), text.end]
+        if short and short[number - 1]:
+            reply = reply[:1]
         first = len(ids) + len(ask) - 1
         segment = ask + reply[:-1]
         spans.append((list(range(first, first + len(reply))), reply))

@@ -151,7 +151,8 @@ def questions_for(record: Record, state, rng: random.Random, count: int = 6) -> 
         pairs = chest(record, findings, boxes, rng)
     if not blank:
         pairs += [foreign(record, rng)] if rng.random() < 0.3 else []
-        pairs = pairs[:1] + rng.sample(pairs[1:], min(count - 1, len(pairs) - 1))
+        polar_share = (count + 1) // 2
+        pairs = pairs[:polar_share] + rng.sample(pairs[polar_share:], min(count - polar_share, len(pairs) - polar_share))
     return [(header(record, rng) + question, answer) for question, answer in pairs]
 
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from cache import FeatureCache, Item
 from data import BOXED_CHEST_FINDINGS, LIMB_REGIONS, LIMB_VIEWS, arguments, data_folder, load_records
 from encoder import DENSE, LABELS, Vision, label_logits
+from features import pretrained_path
 from image import SIZE
 
 MAP = 28
@@ -65,7 +66,6 @@ def losses(vision: Vision, maps, labels, dense_targets):
     _, image, dense = vision.cells(*maps)
     logits = label_logits(image)
     known = labels >= 0
-    label_loss = F.binary_cross_entropy_with_logits(logits[known], labels[known])
     weight = torch.ones(len(LABELS))
     weight[:3] = 4.0
     per = F.binary_cross_entropy_with_logits(logits, labels.clamp(min=0), reduction="none") * known * weight
@@ -74,9 +74,9 @@ def losses(vision: Vision, maps, labels, dense_targets):
     per = F.binary_cross_entropy_with_logits(dense, dense_targets.clamp(min=0), reduction="none")
     p = torch.sigmoid(dense)
     target = dense_targets.clamp(min=0)
-    focal = per * (target * (1 - p) ** 2 * 4 + (1 - target) * p**1.5)
-    map_loss = (focal * known_maps).sum((2, 3)).clamp(max=60)
-    map_loss = map_loss.sum() / known_maps.amax((2, 3)).sum().clamp(min=1) / 30
+    inside = (per * target * (1 - p)).sum((2, 3)) / target.sum((2, 3)).clamp(min=1)
+    outside = (per * (1 - target) * known_maps * p**1.5).sum((2, 3)) / 20
+    map_loss = (inside * known_maps.amax((2, 3)) + outside).sum() / known_maps.amax((2, 3)).sum().clamp(min=1) * 2
     # The highest cell of a finding is the image's answer (several instances).
     peak = dense.flatten(2).amax(2)
     at = [(DENSE.index(n), LABELS.index(n)) for n in DENSE if n in LABELS]
@@ -131,6 +131,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--start", help="weights to go on from (default: the pretrained encoder, a new neck)")
     options = parser.parse_args()
     work = Path(options.work)
     random.seed(options.seed)
@@ -143,7 +144,9 @@ def main() -> None:
     tune = [i for i in cache.part("tune") if i.kind == "plain"]
     print(len(train), "train items", len(tune), "tune items", flush=True)
     vision = Vision()
-    vision.lite0.load_pretrained(__import__("features").pretrained_path())
+    vision.lite0.load_pretrained(pretrained_path())
+    if options.start:
+        vision.load_state_dict(torch.load(options.start, weights_only=True)["vision"], strict=False)
     for p in vision.lite0.parameters():
         p.requires_grad_(False)
     learned = [p for n, p in vision.named_parameters() if n.startswith(("neck", "labels"))]
@@ -172,7 +175,8 @@ def main() -> None:
             schedule.step()
             seen.append(terms)
         figures = assess(vision, cache, tune)
-        score = figures["fracture"] + figures["malignant"] + 0.5 * figures["near-fracatlas"] + 0.5 * figures["near-busi"]
+        score = figures["fracture"] + figures["malignant"] + figures["abnormal"]
+        score += 0.5 * (figures["near-fracatlas"] + figures["near-busi"] + figures["near-nih-cxr14"])
         print(f"epoch {epoch} {time.time() - start:.0f} s loss {np.mean(seen, 0).round(3)} score {score:.3f}")
         print(json.dumps({k: round(v, 3) for k, v in figures.items()}), flush=True)
         if score > best:
