@@ -1,12 +1,14 @@
+import type { Readable } from "node:stream";
 import { utilityProcess } from "electron";
 import type { Port } from "../core/port.ts";
-import type { Spawn } from "../host/children.ts";
+import { logChildOutput } from "../host/child-output.ts";
+import { partOf, type Spawn } from "../host/children.ts";
 
 /** A child process as Electron wants it: `runAsNode` is off, so `child_process.fork` has nothing to start. */
 export const utilitySpawn: Spawn = (script, log) => {
   const child = utilityProcess.fork(script, [], { stdio: "pipe", serviceName: "meditron" });
   for (const output of [child.stdout, child.stderr]) {
-    output?.on("data", (data: Buffer) => log.write({ where: "child-output", what: `${data.length} bytes` }));
+    logChildOutput(output as Readable | null, partOf(script), log);
   }
   return utilityPort(child);
 };

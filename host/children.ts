@@ -2,6 +2,7 @@ import { fork } from "node:child_process";
 import { throwIfAborted } from "../core/errors.ts";
 import type { Port } from "../core/port.ts";
 import { type ApiKinds, connectApi } from "../core/rpc.ts";
+import { logChildOutput } from "./child-output.ts";
 import type { Log } from "./log.ts";
 
 /** Starts a child process and gives the port to it. `electron/spawn.ts` has the one for utility processes. */
@@ -50,7 +51,7 @@ export function createChild<Api extends object>(options: ChildOptions<Api>): Chi
       // Ended on purpose by `stop`: nothing to tell.
       if (life !== started) return;
       life = null;
-      options.log.write({ where: options.script.split(/[/\\]/).at(-2) ?? "child", what: `ended: ${reason}` });
+      options.log.write({ where: partOf(options.script), what: `ended: ${reason}` });
     }
     return started;
   }
@@ -95,6 +96,11 @@ function exitTo(port: Port, ended: (reason: string) => void): Port {
   return { ...port, onExit: (listener) => port.onExit((reason) => (ended(reason), listener(reason))) };
 }
 
+/** "archive" or "models", from the place of its bundle. */
+export function partOf(script: string): string {
+  return script.split(/[/\\]/).at(-2) ?? "child";
+}
+
 const passedOn = [
   "PATH",
   "HOME",
@@ -121,10 +127,7 @@ export const forkSpawn: Spawn = (script, log) => {
     env,
     execArgv: ["--enable-source-maps"],
   });
-  // The text of a child's output may quote a file: only its size is kept.
-  for (const output of [child.stdout, child.stderr]) {
-    output?.on("data", (data: Buffer) => log.write({ where: "child-output", what: `${data.length} bytes` }));
-  }
+  for (const output of [child.stdout, child.stderr]) logChildOutput(output, partOf(script), log);
   let ended: string | null = null;
   let tellExit: (reason: string) => void = () => undefined;
   const end = (reason: string) => {

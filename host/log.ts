@@ -52,24 +52,24 @@ export const silentLog: Log = { write: () => undefined };
 function stackOf(cause: unknown): { error?: string; code?: string; stack?: string[]; cause?: unknown } {
   if (!(cause instanceof Error)) return cause === undefined ? {} : { error: typeof cause };
   const code = (cause as { code?: unknown }).code;
-  const frames = (cause.stack ?? "")
-    .split("\n")
-    .filter((line) => line.startsWith("    at "))
-    .slice(0, 12)
-    .map((line) =>
-      line
-        .trim()
-        .replace(
-          /\(?(?:file:\/\/)?\/?[^()\s]*[/\\]((?:dist|host|core|archive|models|electron|node_modules)[/\\])/,
-          "($1",
-        ),
-    );
+  const frames = (cause.stack ?? "").split("\n").filter(isFrame).slice(0, 12).map(shortFrame);
   return {
     error: cause.name,
     ...(typeof code === "string" ? { code } : {}),
     stack: frames,
     ...(cause.cause === undefined ? {} : { cause: stackOf(cause.cause) }),
   };
+}
+
+export function isFrame(line: string): boolean {
+  return /^\s+at /.test(line);
+}
+
+/** A stack frame without the folder that the program lies in: it may name the user. */
+export function shortFrame(line: string): string {
+  const own =
+    /\(?(?:file:\/\/)?\/?[^()\s]*?[/\\]((?:dist|host|core|archive|models|electron|node_modules)[/\\])/;
+  return line.trim().replace(own, "($1");
 }
 
 function sizeOf(file: string): number {

@@ -1,8 +1,11 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { PassThrough } from "node:stream";
+import { finished } from "node:stream/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { appError } from "../../../core/errors.ts";
+import { logChildOutput } from "../../../host/child-output.ts";
 import { createLog } from "../../../host/log.ts";
 import { createSettingsStore, defaultSettings } from "../../../host/settings-store.ts";
 
@@ -82,5 +85,23 @@ describe("the log", () => {
     await writeFile(path.join(folder, "file"), "");
     const log = createLog(path.join(folder, "file"));
     expect(() => log.write({ where: "x", what: "y" })).not.toThrow();
+  });
+});
+
+describe("what a child process prints", () => {
+  it("is logged as failures and stack frames, and counted where it may quote a file", async () => {
+    const entries: { where: string; what: string }[] = [];
+    const output = new PassThrough();
+    logChildOutput(output, "archive", { write: (entry) => void entries.push(entry) });
+    output.write("importPaths failed: Error ENOE");
+    output.write("NT\n    at open (/home/jane/app/dist/archive/process.js:10:2)\nDOE^JANE is damaged\n");
+    output.end("readFrame failed: DOE^JANE x y\n");
+    await finished(output.resume());
+    expect(entries).toEqual([
+      { where: "archive", what: "importPaths failed: Error ENOENT" },
+      { where: "archive", what: "at open (dist/archive/process.js:10:2)" },
+      { where: "archive", what: "1 other lines" },
+      { where: "archive", what: "1 other lines" },
+    ]);
   });
 });
