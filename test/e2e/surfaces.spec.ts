@@ -65,3 +65,10 @@ for (const kind of ["webgl", "cpu"] as const) {
     expect(results.filter(({ worst }) => worst > within)).toEqual([]);
   });
 }
+
+test("a lost WebGL context leaves the picture on the stage, drawn on the CPU", async ({ page }) => {
+  await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  const [before, after] = await page.evaluate(() => window.compareAfterLoss());
+  expect(before).toMatchObject({ surface: "webgl", differing: 0 });
+  expect(after).toMatchObject({ surface: "cpu", worst: 0 });
+});

@@ -1,6 +1,9 @@
+import { Enums, eventTarget, triggerEvent } from "@cornerstonejs/core";
+import type { PixelFrame } from "../../../../core/frame.ts";
 import { renderFrame } from "../../../../core/render-frame.ts";
 import type { Turn } from "../../../../core/view.ts";
 import { fittingCamera, uprightTurn } from "../../../../renderer/viewport/geometry.ts";
+import type { Presentation } from "../../../../renderer/viewport/presentation.ts";
 import { createSurface, type Surface } from "../../../../renderer/viewport/surface.ts";
 import { compareCases } from "./frames.ts";
 
@@ -17,6 +20,7 @@ declare global {
   interface Window {
     compareSurfaces(kind: Surface["kind"]): Promise<Compared[]>;
     compareTurns(kind: Surface["kind"]): Promise<Compared[]>;
+    compareAfterLoss(): Promise<Compared[]>;
   }
 }
 
@@ -39,6 +43,25 @@ function picture(): ImageData {
 
 type Place = (x: number, y: number) => [number, number];
 
+/** The WebGL context goes while an image is shown, as on a remote desktop: what is on the stage afterwards. */
+async function afterLoss(): Promise<Compared[]> {
+  const surface = createSurface(element);
+  const [entry] = compareCases;
+  const before = await compareOne(surface, entry!, uprightTurn);
+  triggerEvent(eventTarget, Enums.Events.WEBGL_CONTEXT_LOST, {});
+  await drawn();
+  const { frame, presentation } = entry!.frames[0]!;
+  const after = comparePicture(surface, {
+    name: "after the loss",
+    step: 0,
+    frame,
+    presentation,
+    turn: uprightTurn,
+  });
+  surface.destroy();
+  return [...before, after];
+}
+
 async function compareOne(
   surface: Surface,
   entry: (typeof compareCases)[number],
@@ -55,26 +78,40 @@ async function compareOne(
     await drawn();
     surface.draw({ frame, presentation, camera: { ...fittingCamera, turn }, stage });
     await drawn();
-    const wanted = renderFrame(frame, presentation);
-    const got = picture();
-    let worst = got.width === stage.width && got.height === stage.height ? 0 : 999;
-    let differing = 0;
-    const place = placeOf(frame.columns, frame.rows, turn);
-    for (let y = 0; y < frame.rows; y += 1) {
-      for (let x = 0; x < frame.columns; x += 1) {
-        const [sx, sy] = place(x, y);
-        for (let channel = 0; channel < 3; channel += 1) {
-          const at = (y * frame.columns + x) * wanted.channels + (wanted.channels === 3 ? channel : 0);
-          const off = Math.abs(wanted.pixels[at]! - got.data[(sy * got.width + sx) * 4 + channel]!);
-          if (off > 1) differing += 1;
-          worst = Math.max(worst, off);
-        }
-      }
-    }
     const name = `${entry.name}${turn === uprightTurn ? "" : ` ${turn.flip ? "flipped " : ""}${turn.rotate}`}`;
-    results.push({ name, step, surface: surface.kind, worst, differing });
+    results.push(comparePicture(surface, { name, step, frame, presentation, turn }));
   }
   return results;
+}
+
+interface Shown {
+  readonly name: string;
+  readonly step: number;
+  readonly frame: PixelFrame;
+  readonly presentation: Presentation;
+  readonly turn: Turn;
+}
+
+function comparePicture(surface: Surface, { name, step, frame, presentation, turn }: Shown): Compared {
+  const wanted = renderFrame(frame, presentation);
+  const got = picture();
+  const sideways = turn.rotate === 90 || turn.rotate === 270;
+  const [width, height] = sideways ? [frame.rows, frame.columns] : [frame.columns, frame.rows];
+  let worst = got.width === width && got.height === height ? 0 : 999;
+  let differing = 0;
+  const place = placeOf(frame.columns, frame.rows, turn);
+  for (let y = 0; y < frame.rows; y += 1) {
+    for (let x = 0; x < frame.columns; x += 1) {
+      const [sx, sy] = place(x, y);
+      for (let channel = 0; channel < 3; channel += 1) {
+        const at = (y * frame.columns + x) * wanted.channels + (wanted.channels === 3 ? channel : 0);
+        const off = Math.abs(wanted.pixels[at]! - got.data[(sy * got.width + sx) * 4 + channel]!);
+        if (off > 1) differing += 1;
+        worst = Math.max(worst, off);
+      }
+    }
+  }
+  return { name, step, surface: surface.kind, worst, differing };
 }
 
 /** Written out case by case, not with the app's own matrix: this is what the matrix is checked against. */
@@ -103,6 +140,7 @@ async function compareAll(
 }
 
 window.compareSurfaces = (kind) => compareAll(kind, [uprightTurn], compareCases);
+window.compareAfterLoss = afterLoss;
 window.compareTurns = (kind) => {
   const turns = [false, true].flatMap((flip) =>
     ([0, 90, 180, 270] as const).map((rotate) => ({ flip, rotate })),
