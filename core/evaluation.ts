@@ -11,7 +11,7 @@ export const evaluationInputSchema = v.object({
   limit: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))),
   /** File that keeps finished cases, so that a run that was stopped goes on; null: start anew, keep nothing. */
   state: v.nullable(v.string()),
-  /** "calibrate" writes its result into the pack's pack.json. */
+  /** Writes what was measured into the pack's pack.json: the calibration, the figures of the card. */
   write: v.boolean(),
 });
 export type EvaluationInput = v.InferOutput<typeof evaluationInputSchema>;

@@ -1,6 +1,4 @@
 import { groupedBy } from "./grouped-by.ts";
-import { readFile, rename, writeFile } from "node:fs/promises";
-import path from "node:path";
 import * as v from "valibot";
 import type { EvaluationEvent } from "../../core/evaluation.ts";
 import { type Calibration, calibrationSchema } from "../evidence/calibration.ts";
@@ -14,6 +12,7 @@ import type { EvalModel } from "./eval-model.ts";
 import { type ForcedAnswer, groundForced, groundingRequest } from "./forced-answer.ts";
 import type { ImageShelf } from "./image-shelf.ts";
 import { pace } from "./pace.ts";
+import { writeCalibration } from "./pack-file.ts";
 import { type Pair, shuffled, truePairs, wrongPairs } from "./pairs.ts";
 import { fitLogistic, fitTemperature, groupBootstrap, percentile, share } from "./statistics.ts";
 import { wrongImage } from "./wrong-images.ts";
@@ -245,12 +244,4 @@ async function kept<Value>(store: CaseStore, key: string, measure: () => Promise
   const value = await measure();
   await store.put(key, value);
   return value;
-}
-
-async function writeCalibration(folder: string, calibration: Calibration): Promise<void> {
-  const file = path.join(folder, "pack.json");
-  const pack = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
-  const next = `${JSON.stringify({ ...pack, calibration }, null, 2)}\n`;
-  await writeFile(`${file}.part`, next);
-  await rename(`${file}.part`, file);
 }

@@ -1,12 +1,14 @@
 import type { EvaluationEvent, EvaluationInput } from "../../core/evaluation.ts";
 import type { LoadedView } from "../api.ts";
 import { calibrate, calibrationFiles, planCalibration } from "./calibrate.ts";
+import { cardFigures, type MeasuredFigure } from "./card-figures.ts";
 import { openCaseStore } from "./case-store.ts";
 import { readDataSets } from "./data-sets.ts";
 import type { EvalModel } from "./eval-model.ts";
 import { evaluateRates, planRates, rateFiles } from "./grounding-rate.ts";
 import { imageShelf } from "./image-shelf.ts";
 import { evaluateLook, lookFiles } from "./look.ts";
+import { writeFigures } from "./pack-file.ts";
 import { evaluateTiming, planTiming, timingFiles } from "./timing.ts";
 import { searchName } from "../evidence/map.ts";
 
@@ -28,7 +30,15 @@ export async function* evaluate(
   const shelf = imageShelf(model, await planEvaluation(input), loaded);
   const about = { pack: model.pack, provider: model.provider, kind, search: searchName };
   for await (const event of await start()) {
-    yield event.type === "done" ? { type: "done", report: { ...about, ...event.report } } : event;
+    if (event.type === "done") {
+      const { card, ...report } = event.report;
+      const figures = cardFigures(kind, model.pack.name, (card ?? []) as MeasuredFigure[]);
+      if (input.write && figures.length > 0) await writeFigures(model.folder, figures);
+      yield {
+        type: "done",
+        report: { ...about, ...report, ...(figures.length > 0 ? { card: figures } : {}) },
+      };
+    } else yield event;
   }
 
   async function start(): Promise<AsyncGenerator<EvaluationEvent, void, void>> {

@@ -3,13 +3,14 @@ import type { SentenceEvidence } from "../../core/evidence.ts";
 import type { Rectangle } from "../../core/view.ts";
 import type { EvaluationEvent } from "../../core/evaluation.ts";
 import { type CaseStore } from "./case-store.ts";
+import type { MeasuredFigure } from "./card-figures.ts";
 import type { DataImage } from "./data-sets.ts";
 import type { EvalModel } from "./eval-model.ts";
 import { groundForced, groundingRequest } from "./forced-answer.ts";
 import type { ImageShelf } from "./image-shelf.ts";
 import { pace } from "./pace.ts";
 import { type Pair, shuffled, truePairs, wrongPairs } from "./pairs.ts";
-import { groupBootstrap, share } from "./statistics.ts";
+import { type Estimate, groupBootstrap, share } from "./statistics.ts";
 import { wrongImage } from "./wrong-images.ts";
 
 /**
@@ -70,7 +71,9 @@ export async function* evaluateRates(
     cases.push(result);
     yield progress.step(pair.key);
   }
-  yield { type: "done", report: { figures: figures(cases), calibrated: model.calibration !== null } };
+  const measured = figures(cases);
+  const report = { figures: measured, calibrated: model.calibration !== null, card: rateCard(measured) };
+  yield { type: "done", report };
 }
 
 async function measure(
@@ -160,4 +163,22 @@ function figures(cases: readonly RateCase[]) {
       ({ supported }) => supported,
     ),
   };
+}
+
+type Rates = ReturnType<typeof figures>;
+
+function rateCard(measured: Rates): MeasuredFigure[] {
+  const flat = Object.entries(measured).flatMap(([name, value]): [string, unknown][] =>
+    value !== null && "region_found" in value
+      ? Object.entries(value).map(([figure, estimate]) => [`${figure} (${name})`, estimate])
+      : [[name, value]],
+  );
+  return flat.flatMap(([name, value]) => {
+    if (value === null) return [];
+    const estimate = value as Estimate & { cases: number };
+    const readable = `Grounding: ${name.replaceAll("_", " ")}`;
+    return [
+      { name: readable, estimate, unit: "share", cases: estimate.cases, data: "boxed images, report part" },
+    ];
+  });
 }

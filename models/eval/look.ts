@@ -4,6 +4,7 @@ import { planStand, standsOf } from "../evidence/stand.ts";
 import { splitSentences } from "../text/sentences.ts";
 import questions from "../training/eval-questions.json" with { type: "json" };
 import path from "node:path";
+import type { MeasuredFigure } from "./card-figures.ts";
 import type { EvalModel, EvalQuestion } from "./eval-model.ts";
 import type { ImageShelf } from "./image-shelf.ts";
 import { pace } from "./pace.ts";
@@ -94,7 +95,16 @@ export async function* evaluateLook(
       lookFigure(cases.filter(({ question }) => belongs(question)).map(({ result }) => result)),
     ]),
   );
-  yield { type: "done", report: { figures } };
+  yield { type: "done", report: { figures, card: Object.entries(figures).flatMap(lookCard) } };
+}
+
+function lookCard([name, figure]: [string, LookFigure]): MeasuredFigure[] {
+  const about = { unit: "balanced accuracy", cases: figure.questions, data: `${name}, report part` };
+  return [
+    { name: `Looks at the image: true minus swapped (${name})`, estimate: figure.difference, ...about },
+    { name: `Yes/no questions, true image (${name})`, estimate: figure.true_image, ...about },
+    { name: `Yes/no questions, swapped image (${name})`, estimate: figure.swapped_image, ...about },
+  ];
 }
 
 /** By set, and by finding where a set has several; fractures without metal too, which is a known shortcut. */

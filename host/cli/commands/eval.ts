@@ -16,7 +16,6 @@ const summaries: Readonly<Record<EvaluationKind, string>> = {
 export const evalCommands: readonly Command[] = (Object.keys(summaries) as EvaluationKind[]).map(evalCommand);
 
 function evalCommand(kind: EvaluationKind): Command {
-  const writes = kind === "calibrate";
   return {
     name: `eval ${kind}`,
     usage: "--data FOLDER [--pack NAME] [--limit N] [--state FILE]",
@@ -26,14 +25,14 @@ function evalCommand(kind: EvaluationKind): Command {
       pack: { type: "string" },
       limit: { type: "string" },
       state: { type: "string" },
-      ...(writes ? { write: { type: "boolean" as const } } : {}),
+      write: { type: "boolean" },
     },
     help: {
       "--data FOLDER": "folder with the image sets fracatlas, busi and nih-cxr14",
       "--pack NAME": "the pack to measure (default: the embedded one)",
       "--limit N": "fewer cases, for a quick look",
       "--state FILE": "keeps finished cases, so that a stopped run goes on",
-      ...(writes ? { "--write": "write the calibration into the pack's pack.json" } : {}),
+      "--write": "write what was measured into the pack's pack.json",
     },
     async run({ values, output, signal, own }) {
       const data = path.resolve(requiredOption(values, "data"));
