@@ -36,13 +36,20 @@ const packs =
 const fixture =
   process.env["MEDITRON_TEST_PARITY"] ??
   fileURLToPath(new URL("../../fixtures/nano-parity.json", import.meta.url));
-const present = existsSync(path.join(packs, "meditron-v-nano", "pack.json")) && existsSync(fixture);
-const cases: readonly ParityCase[] = present
-  ? (JSON.parse(readFileSync(fixture, "utf8")) as { cases: ParityCase[] }).cases
-  : [];
+const present = existsSync(path.join(packs, "meditron-v-nano", "pack.json"));
+const cases: readonly ParityCase[] =
+  present && existsSync(fixture)
+    ? (JSON.parse(readFileSync(fixture, "utf8")) as { cases: ParityCase[] }).cases
+    : [];
 
 /** The drawing of models/training/parity.py. */
-function drawn({ width, height, a, b, c }: ParityCase): PixelFrame {
+function drawn({
+  width,
+  height,
+  a,
+  b,
+  c,
+}: Pick<ParityCase, "width" | "height" | "a" | "b" | "c">): PixelFrame {
   const triangle = (n: number) => Math.min(255, 2 * Math.abs((((n % 256) + 256) % 256) - 128));
   const values = Uint8Array.from({ length: width * height }, (_, i) => {
     const [x, y] = [i % width, Math.floor(i / width)];
@@ -52,7 +59,7 @@ function drawn({ width, height, a, b, c }: ParityCase): PixelFrame {
   return { ...frame, rows: height, columns: width, values };
 }
 
-function asked({ question }: ParityCase) {
+function asked({ question }: Pick<ParityCase, "question">) {
   const [header, text] = question.split("\n");
   const [, modality, bodyPart] = /^Modality: (\w+)\. Body part: (\w+)\.$/.exec(header!)!;
   return { question: text!, choices: null, facts: { modality: modality!, bodyPart: bodyPart!, view: null } };
@@ -69,7 +76,8 @@ describe.skipIf(!present)("the embedded pack against the model that was trained"
   });
   afterAll(() => pack.dispose());
 
-  const input = (one: ParityCase) => prepareView(tinyRequest().views[0]!.view, drawn(one), pack.image);
+  const input = (one: Parameters<typeof drawn>[0]) =>
+    prepareView(tinyRequest().views[0]!.view, drawn(one), pack.image);
 
   test.each(cases)("prepares the image and the prompt as in training: $question", async (one) => {
     const prepared = input(one);
@@ -113,7 +121,14 @@ describe.skipIf(!present)("the embedded pack against the model that was trained"
   });
 
   test("scores many texts at once as it scores each alone, within 1e-3 nats", async () => {
-    const one = cases[0]!;
+    const one = {
+      width: 320,
+      height: 416,
+      a: 3,
+      b: 1,
+      c: 2,
+      question: "Modality: CR. Body part: HAND.\nIs there a fracture?",
+    };
     const images = await pack.encoder.encode([input(one).input], never);
     const continuations = [
       { prefix: "", text: "Yes." },
