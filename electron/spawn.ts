@@ -2,11 +2,15 @@ import type { Readable } from "node:stream";
 import { utilityProcess } from "electron";
 import type { Port } from "../core/port.ts";
 import { logChildOutput } from "../host/child-output.ts";
-import { partOf, type Spawn } from "../host/children.ts";
+import { childEnvironment, partOf, type Spawn } from "../host/children.ts";
 
 /** A child process as Electron wants it: `runAsNode` is off, so `child_process.fork` has nothing to start. */
 export const utilitySpawn: Spawn = (script, log) => {
-  const child = utilityProcess.fork(script, [], { stdio: "pipe", serviceName: "meditron" });
+  const child = utilityProcess.fork(script, [], {
+    stdio: "pipe",
+    serviceName: "meditron",
+    env: childEnvironment(),
+  });
   for (const output of [child.stdout, child.stderr]) {
     logChildOutput(output as Readable | null, partOf(script), log);
   }

@@ -114,17 +114,21 @@ const passedOn = [
   "SystemRoot",
 ];
 
+/**
+ * A short environment: nothing that a parent's shell exported for other programs reaches the code that parses
+ * untrusted files. MEDITRON_* carries settings for tests, never a key.
+ */
+export function childEnvironment(): Record<string, string> {
+  const all = Object.entries(process.env) as [string, string][];
+  return Object.fromEntries(all.filter(([name]) => passedOn.includes(name) || name.startsWith("MEDITRON_")));
+}
+
 /** `child_process.fork` as a Port. Messages are structured-cloned, so typed arrays keep their type. */
 export const forkSpawn: Spawn = (script, log) => {
-  // A short environment: nothing that a parent's shell exported for other programs reaches the code that parses
-  // untrusted files. MEDITRON_* carries settings for tests, never a key.
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => passedOn.includes(name) || name.startsWith("MEDITRON_")),
-  );
   const child = fork(script, [], {
     serialization: "advanced",
     stdio: ["ignore", "pipe", "pipe", "ipc"],
-    env,
+    env: childEnvironment(),
     execArgv: ["--enable-source-maps"],
   });
   for (const output of [child.stdout, child.stderr]) logChildOutput(output, partOf(script), log);

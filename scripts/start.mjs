@@ -120,15 +120,20 @@ function serve(options) {
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  child.stderr.on("data", (text) => process.stderr.write(text));
   const address = new Promise((resolve, reject) => {
+    let told = false;
     createInterface({ input: child.stdout }).once("line", (line) => {
+      told = true;
       const answer = JSON.parse(line);
-      if (answer.url) resolve({ url: answer.url, owned: true });
-      else if (answer.error?.code === "archive-in-use") linkOfOther().then(resolve, reject);
+      if (answer.url) {
+        child.stderr.on("data", (text) => process.stderr.write(text));
+        resolve({ url: answer.url, owned: true });
+      } else if (answer.error?.code === "archive-in-use") linkOfOther().then(resolve, reject);
       else reject(new Error(answer.error?.message ?? "The app did not start."));
     });
-    void ended.then((code) => reject(new Error(`The app ended with code ${code}.`)));
+    child.once("close", (code) => {
+      if (!told) reject(new Error(`The app ended with code ${code}.`));
+    });
   });
   return { address, ended, stop };
 }
