@@ -41,6 +41,7 @@ function upload<I extends Schema, O extends Schema>(input: I, output: O) {
 const nothing = v.object({});
 const done = v.object({});
 const study = v.object({ studyInstanceUid: studyUidSchema });
+const packName = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/));
 const passphrase = v.pipe(v.string(), v.minLength(1), v.maxLength(1024));
 
 const loadEventSchema = v.variant("type", [
@@ -126,10 +127,10 @@ export const contract = {
   /** Checks every file of a pack against its digests. */
   "models.check": stream(v.object({ folder: v.string() }), loadEventSchema),
   /** Makes a pack out of a checkpoint, in the data folder's packs. */
-  "models.import": stream(
-    v.object({ source: v.string(), name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)) }),
-    loadEventSchema,
-  ),
+  "models.import": stream(v.object({ source: v.string(), name: packName }), loadEventSchema),
+
+  /** Removes a pack that was added to the data folder; the one that came with the app stays. */
+  "models.remove": call(v.object({ name: packName }), done),
 
   /** Measures a pack on image sets that the user has. */
   "evaluations.run": stream(evaluationInputSchema, evaluationEventSchema),

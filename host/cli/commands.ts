@@ -5,7 +5,12 @@ import { evalCommands } from "./commands/eval.ts";
 import { exportCommand } from "./commands/export.ts";
 import { importCommand } from "./commands/import.ts";
 import { listCommand } from "./commands/list.ts";
-import { modelsImportCommand, modelsListCommand, modelsVerifyCommand } from "./commands/models.ts";
+import {
+  modelsImportCommand,
+  modelsListCommand,
+  modelsRemoveCommand,
+  modelsVerifyCommand,
+} from "./commands/models.ts";
 import { sampleCommand } from "./commands/sample.ts";
 import { serveCommand } from "./commands/serve.ts";
 
@@ -18,6 +23,7 @@ export const commands: readonly Command[] = [
   modelsListCommand,
   modelsImportCommand,
   modelsVerifyCommand,
+  modelsRemoveCommand,
   ...evalCommands,
   sampleCommand,
   exportCommand,

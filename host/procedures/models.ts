@@ -1,11 +1,16 @@
-import { mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
+import { appError } from "../../core/errors.ts";
 import type { Context } from "../context.ts";
 import type { Part } from "../router.ts";
 
 export function modelProcedures(
   context: Context,
-): Part<"models.list" | "models.providers" | "models.load" | "models.check" | "models.import"> {
+): Part<
+  "models.list" | "models.providers" | "models.load" | "models.check" | "models.import" | "models.remove"
+> {
+  const ownPack = (name: string) => path.join(context.folders.data, "packs", name);
   const inference = (signal: AbortSignal) => context.inference.ready(signal);
   return {
     "models.list": async (_input, signal) => (await inference(signal)).listPacks({}, signal),
@@ -23,6 +28,16 @@ export function modelProcedures(
         { source: path.resolve(source), targetFolder, name },
         signal,
       );
+    },
+    async "models.remove"({ name }) {
+      const folder = ownPack(name);
+      if (!existsSync(path.join(folder, "pack.json"))) {
+        throw appError("pack-not-found", "There is no pack of this name that was added here.");
+      }
+      // The process may have the weights mapped into memory.
+      await context.inference.stop();
+      await rm(folder, { recursive: true });
+      return {};
     },
   };
 }

@@ -74,6 +74,27 @@ describe("an answer", () => {
     expect([...answers.values()][0]).toMatch(/mark/);
   });
 
+  it("can come from a pack that was added, until that is removed", async () => {
+    const { signal } = new AbortController();
+    const names = async () =>
+      ((await app.router.call("models.list", {}, signal)) as { name: string }[]).map(({ name }) => name);
+    const before = await names();
+    const patches = [{ x: 0, y: 0, width: 8, height: 8 }];
+    const added = path.join(folders.data, "packs");
+    await writeKnownAnswerPack(added, "one-patch", { name: "added", patches, calibration: null });
+    expect(await names()).toEqual(expect.arrayContaining([...before, "added"]));
+    await app.router.call("models.remove", { name: "added" }, signal);
+    expect(await names()).toEqual(before);
+    for (const name of ["added", pack]) {
+      await expect(app.router.call("models.remove", { name }, signal)).rejects.toMatchObject({
+        code: "pack-not-found",
+      });
+    }
+    await expect(app.router.call("models.remove", { name: "../packs" }, signal)).rejects.toMatchObject({
+      code: "bad-request",
+    });
+  });
+
   describe("over the loopback host", () => {
     let open: OpenDoor;
     beforeAll(async () => {

@@ -55,6 +55,20 @@ export const modelsImportCommand: Command = {
   },
 };
 
+export const modelsRemoveCommand: Command = {
+  name: "models remove",
+  usage: "NAME",
+  summary: "Remove a pack that was added; the one that came with the app stays.",
+  options: {},
+  help: {},
+  async run({ positionals, output, signal, owner }) {
+    const [name] = positionals;
+    if (name === undefined) throw appError("usage", "Which pack? meditron models remove NAME");
+    await (await owner()).call("models.remove", { name }, signal);
+    output.result({ removed: name }, `${name} removed`);
+  },
+};
+
 async function reportPack(
   events: AsyncGenerator<StreamEvent<"models.check">, void, void>,
   output: Output,
