@@ -17,7 +17,7 @@ it("a batch of sequences of different length, padded on the right, gives each on
   const embed = await InferenceSession.create(path.join(pack, "embed.onnx"));
   const decoder = await InferenceSession.create(path.join(pack, "decoder.onnx"));
   const longest = Math.max(...ids.map((one) => one.length));
-  const padded = ids.flatMap((one) => [...one, ...new Array<number>(longest - one.length).fill(0)]);
+  const padded = ids.flatMap((one) => [...one, ...Array.from({ length: longest - one.length }, () => 0)]);
   const { embeddings } = await embed.run({
     input_ids: new Tensor("int64", padded.map(BigInt), [padded.length]),
   });
