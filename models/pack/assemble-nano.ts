@@ -1,4 +1,4 @@
-import { copyFile, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import * as v from "valibot";
 import { appError } from "../../core/errors.ts";
@@ -67,7 +67,11 @@ export async function assembleNano({ artefacts, base, target, version }: NanoPar
   const references = v.parse(referencesSchema, await readJson(join(target, "references/references.json")));
 
   await removeOld(target);
-  for (const name of artefactFiles) await copyFile(join(artefacts, name), join(target, name));
+  for (const name of artefactFiles) {
+    await copyFile(join(artefacts, name), join(target, name));
+    // The exporter's files are for their owner alone.
+    await chmod(join(target, name), 0o644);
+  }
   await writeFile(join(target, "decoder.onnx"), modelBytes(await withAdapter(decoder, artefacts)));
   return writePack(target, {
     kind: "vision-language",
