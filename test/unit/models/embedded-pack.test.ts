@@ -116,7 +116,9 @@ describe.skipIf(!present)("the embedded pack against the model that was trained"
     // The end-of-turn token is in the fixture's list and not in a score.
     const expected = one.log_probabilities.slice(0, answer!.length).reduce((sum, value) => sum + value, 0);
     expect(Math.abs(total(answer!) - expected) / answer!.length).toBeLessThan(0.25);
-    expect(Math.abs(total(yes!) - total(no!) - one.yes_minus_no)).toBeLessThan(1.5);
+    // Where neither is an answer, both are far out in the tail, and quantisation moves them by more.
+    const tolerance = /^(?:Yes|No)\b/.test(one.answer) ? 1.5 : 4;
+    expect(Math.abs(total(yes!) - total(no!) - one.yes_minus_no)).toBeLessThan(tolerance);
     await pack.readers.giveBack(reader);
   });
 
