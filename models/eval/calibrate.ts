@@ -90,10 +90,11 @@ export async function* calibrate(
     polar.push({ x: await kept(store, key, () => measurePolar(input, one, signal)), truth: one.truth });
     yield progress.step(key);
   }
-  const effects: { kind: Pair["kind"]; group: string; effect: number }[] = [];
+  const effects: NullEffect[] = [];
   for (const pair of plan.region) {
     const effect = await kept(store, `null/${pair.key}`, () => measureNull(input, pair, signal));
-    effects.push({ kind: pair.kind, group: pair.shown.group, effect });
+    const { length: sentences } = splitSentences(pair.source.claims[pair.finding]!.present);
+    effects.push({ kind: pair.kind, group: pair.shown.group, effect, sentences });
     yield progress.step(`null ${pair.key}`);
   }
 
@@ -130,9 +131,15 @@ function relianceBlock(
   };
 }
 
-function regionBlock(
-  effects: readonly { kind: Pair["kind"]; group: string; effect: number }[],
-): Calibration["region"] {
+/** One answer about an image that it does not belong to: the largest E of its sentences. */
+interface NullEffect {
+  readonly kind: Pair["kind"];
+  readonly group: string;
+  readonly effect: number;
+  readonly sentences: number;
+}
+
+function regionBlock(effects: readonly NullEffect[]): Calibration["region"] {
   const { value, interval } = groupBootstrap(effects, (some) =>
     percentile(
       some.map(({ effect }) => effect),
@@ -144,7 +151,8 @@ function regionBlock(
     // Where nothing in the null ever had an effect, a region still needs one.
     threshold: Math.max(value, 0.02),
     interval,
-    pairs: effects.length,
+    pairs: effects.reduce((sum, { sentences }) => sum + sentences, 0),
+    answers: effects.length,
     kinds: { other_patient: count("other_patient"), blank: count("blank"), noise: count("noise") },
   };
 }

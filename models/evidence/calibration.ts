@@ -23,8 +23,11 @@ export const calibrationSchema = v.object({
     /** nats: 95th percentile of the maximum of E over an answer's sentences, under the null. */
     threshold: v.number(),
     interval,
+    /** Pairs of a sentence with an image that it does not belong to. */
     pairs: v.pipe(v.number(), v.integer(), v.minValue(0)),
-    /** How many of the pairs were of each kind. */
+    /** The answers that these sentences make; the percentile is over answers. */
+    answers: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+    /** How many of the answers were shown an image of each kind. */
     kinds: v.object({ other_patient: v.number(), blank: v.number(), noise: v.number() }),
   }),
   /** Temperature of a sentence's log-odds, so that `probability` is right as often as it says. */

@@ -6,7 +6,9 @@ import type { Answer } from "../../../../core/question.ts";
 import { questionSchema } from "../../../../core/question.ts";
 import * as v from "valibot";
 import { createInferenceService } from "../../../../models/inference-service.ts";
+import { searchName } from "../../../../models/evidence/map.ts";
 import { seededRandom } from "../../../../models/evidence/noise.ts";
+import { knownAnswerCalibration } from "../../../fixtures/known-answer/known-answer-calibration.ts";
 import { greyView } from "../../../fixtures/known-answer/known-answer-frame.ts";
 import { knownAnswerQuestion } from "../../../fixtures/known-answer/known-answer-spec.ts";
 import { markImage } from "../../../fixtures/known-answer/mark-image.ts";
@@ -21,6 +23,11 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "known-answer-"));
   await writeKnownAnswerPack(folder, "one-patch", { name: "one-patch", patches: [patch], calibration: null });
   await writeKnownAnswerPack(folder, "blind", { name: "blind", patches: [], calibration: null });
+  await writeKnownAnswerPack(folder, "one-patch", {
+    name: "calibrated",
+    patches: [patch],
+    calibration: knownAnswerCalibration,
+  });
   await service.configure({ packFolders: [folder], provider: "cpu", threads: 1, stateFolder: null }, signal);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -28,7 +35,12 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function ask(pack: string, marked: boolean): Promise<Answer> {
   const image = markImage({ width: 64, height: 64, marks: marked ? [patch] : [] }, seededRandom(6));
   const loaded = greyView(image);
-  const question = v.parse(questionSchema, { question: knownAnswerQuestion, views: [loaded.view], pack });
+  const question = v.parse(questionSchema, {
+    question: knownAnswerQuestion,
+    views: [loaded.view],
+    pack,
+    groundBudgetSeconds: 3600,
+  });
   for await (const event of service.answer({ id: "a", question, views: [loaded] }, signal)) {
     if (event.type === "done") return event.answer;
   }
@@ -47,6 +59,16 @@ describe("a known-answer pack on disk", () => {
       expect(Math.abs(box!.y + box!.height / 2 - 19)).toBeLessThan(5);
     }
     expect(answer.timing.evaluations).toBeGreaterThan(20);
+  });
+
+  it("[GRD-16] says that its sentences rest on the patch once it is calibrated", async () => {
+    expect(knownAnswerCalibration.search).toBe(searchName);
+    const { answer } = await ask("calibrated", true);
+    for (const sentence of answer.sentences) {
+      expect(sentence.state).toBe("supported");
+      expect(sentence.probability).toBeGreaterThan(0.9);
+      expect(sentence.region_effect).toBeGreaterThan(knownAnswerCalibration.region.threshold);
+    }
   });
 
   it("[GRD-3] says no without a box where there is nothing", async () => {
