@@ -42,7 +42,9 @@ async function perplexities(windows: number) {
     sums.ours += await negativeLogLikelihood(ours, window);
     sums.theirs += await negativeLogLikelihood(theirs, window);
     tokens += window.length - 1 - skipped;
-    console.error(`window ${i + 1} of ${windows}`);
+    console.error(
+      `window ${i + 1} of ${windows}: ratio so far ${Math.exp((sums.ours - sums.theirs) / tokens)}`,
+    );
   }
   const [a, b] = [Math.exp(sums.ours / tokens), Math.exp(sums.theirs / tokens)];
   return { tokens, ours: a, "llama.cpp": b, ratio: a / b };
