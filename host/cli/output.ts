@@ -24,10 +24,14 @@ export interface Streams {
 export function createOutput(streams: Streams, json: boolean): Output {
   const { stdout, stderr } = streams;
   let shown = "";
+  /** Streamed words end in the middle of a line; what comes next starts its own. */
+  let midLine = false;
 
   function clear(): void {
     if (shown !== "" && stderr.isTTY) stderr.write(`\r${" ".repeat(shown.length)}\r`);
     shown = "";
+    if (midLine) (json ? stderr : stdout).write("\n");
+    midLine = false;
   }
 
   return {
@@ -37,8 +41,9 @@ export function createOutput(streams: Streams, json: boolean): Output {
       stdout.write(json ? `${JSON.stringify(value)}\n` : text === "" ? "" : `${text}\n`);
     },
     text(text) {
-      clear();
+      if (!midLine) clear();
       (json ? stderr : stdout).write(text);
+      midLine = !text.endsWith("\n");
     },
     progress(text) {
       if (text === shown) return;

@@ -163,14 +163,13 @@ const stateWords: Readonly<Record<SentenceState, string>> = {
 
 /** What follows the streamed text where no JSON is wanted. */
 function afterText({ answer, warnings }: Answer): string {
-  if (answer.stop === "refused") return `\n${answer.text}`;
+  if (answer.stop === "refused") return answer.text;
   const lines = answer.sentences.map(({ text, state, regions }) => {
     const boxes = regions.map(({ x, y, width, height }) => [x, y, width, height].map(Math.round).join(","));
     return `  ${text}\n    ${stateWords[state]}${boxes.length > 0 ? `: ${boxes.join("; ")}` : ""}`;
   });
   const notes = warnings.map((warning) => `  ${warning}`);
   return [
-    "",
     "",
     ...lines,
     "",
