@@ -62,6 +62,18 @@ describe("logistic fit", () => {
     expect(-offset / slope).toBeLessThan(0.8);
   });
 
+  it("finds the border of classes that hardly overlap and lie far from zero", () => {
+    const random = seededRandom(2);
+    const cases = Array.from({ length: 160 }, (_, index) => {
+      const truth = index % 2 === 0;
+      return { x: (truth ? 7 : 0) + 5 * (random() - 0.5), truth };
+    });
+    const { slope, offset } = fitLogistic(cases);
+    expect(slope).toBeGreaterThan(0.5);
+    expect(-offset / slope).toBeGreaterThan(2);
+    expect(-offset / slope).toBeLessThan(5);
+  });
+
   it("does not run away where the classes do not overlap", () => {
     const { slope, offset } = fitLogistic([
       { x: -1, truth: false },
