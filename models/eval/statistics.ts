@@ -80,10 +80,10 @@ export function fitLogistic(cases: readonly { readonly x: number; readonly truth
   for (let step = 0; step < 50; step++) {
     const [bySlope, byOffset] = newtonStep(points, fit);
     const before = logisticLoss(points, fit);
-    let share = 1;
+    let reach = 1;
     let next = fit;
-    for (; share > 1e-6; share /= 2) {
-      next = { slope: fit.slope - share * bySlope, offset: fit.offset - share * byOffset };
+    for (; reach > 1e-6; reach /= 2) {
+      next = { slope: fit.slope - reach * bySlope, offset: fit.offset - reach * byOffset };
       if (logisticLoss(points, next) < before) break;
     }
     if (!(logisticLoss(points, next) < before - 1e-12)) break;
