@@ -97,6 +97,8 @@ async function everything(store: ArchiveStore): Promise<string> {
   return JSON.stringify(all);
 }
 
+let copies = 0;
+
 type Outcome = "unchanged" | "repaired" | "archive-damaged" | "OTHER DATA";
 
 /** A copy of the index; the objects, which such tests leave alone, are shared. */
@@ -115,7 +117,8 @@ async function outcomeOf(
   harm: (copy: string) => Promise<void>,
   copying = copyIndex,
 ): Promise<Outcome> {
-  const copy = path.join(folder, "copy");
+  // A folder of its own: libsql closes a little later, and would take the log of a copy in the same place with it.
+  const copy = path.join(folder, `copy-${copies++}`);
   await copying(from, copy);
   await harm(copy);
   let store: ArchiveStore | null = null;
