@@ -18,7 +18,9 @@ const env = {
   MEDITRON_DATA: path.join(folder, "data"),
   MEDITRON_CONFIG: path.join(folder, "config"),
 };
-const host = spawn(process.execPath, [path.join(root, "dist/host/cli.js"), "serve", "--json"], {
+// MEDITRON_E2E_ROOT names another built copy of the app.
+const cli = path.join(process.env["MEDITRON_E2E_ROOT"] ?? root, "dist/host/cli.js");
+const host = spawn(process.execPath, [cli, "serve", "--json"], {
   env,
   stdio: ["ignore", "pipe", "inherit"],
 });

@@ -51,7 +51,7 @@ export function AskPanel({ client, studyInstanceUid, target, groundBudgetSeconds
 
   // The drawing follows the sentence while its evidence is still being refined.
   useEffect(() => {
-    showOverlay(sentence && card ? overlayOfSentence(sentence, card.views) : null);
+    showOverlay(sentence && card ? overlayOfSentence(sentence, card.views, isOpen(card)) : null);
   }, [sentence, card, showOverlay]);
 
   function ask(question: string) {

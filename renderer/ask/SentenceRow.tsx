@@ -1,5 +1,5 @@
 import type { Sentence } from "../../core/question.ts";
-import { groundDetails, grounds, percentText } from "./words.ts";
+import { groundDetails, grounds, pendingGround, percentText } from "./words.ts";
 
 interface SentenceRowProps {
   readonly sentence: Sentence;
@@ -22,7 +22,7 @@ export function SentenceRow({ sentence, testing, selected, onSelect }: SentenceR
         onClick={onSelect}
       >
         <span className="sentence-text">{sentence.text}</span>
-        <span className="sentence-ground">{pending ? "Being tested" : grounds[sentence.state]}</span>
+        <span className="sentence-ground">{pending ? pendingGround : grounds[sentence.state]}</span>
         {selected && !pending && <SentenceDetail sentence={sentence} />}
       </button>
     </li>

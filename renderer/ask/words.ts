@@ -11,8 +11,11 @@ export const grounds = {
   unsupported: "Not explained by the image",
   absent: "Absence: no region",
   untested: "Not tested",
-  uncalibrated: "Not tested: this model has no calibration",
+  uncalibrated: "Not tested",
 } as const satisfies Record<Sentence["state"], string>;
+
+/** Stands for a sentence while its evidence is being measured. */
+export const pendingGround = "Being tested";
 
 export const groundDetails = {
   supported: "When this region was replaced, the model no longer stood behind the sentence.",
@@ -20,7 +23,8 @@ export const groundDetails = {
   unsupported: "With another image the model says this just as firmly.",
   absent: "Stated as absent; absence cannot be shown by a region.",
   untested: "The evidence was not tested within the time allowed.",
-  uncalibrated: "The model changed with the image as shown, but no threshold was measured for it.",
+  uncalibrated:
+    "This model has no calibration: nothing says how large a change counts. A dashed box, where there is one, is where the answer changed most.",
 } as const satisfies Record<Sentence["state"], string>;
 
 export const cardNote = "Shows what the model used, not whether it is right.";

@@ -1,13 +1,16 @@
 import { useEffect, useRef } from "react";
 import type { EvidenceMap } from "../../core/evidence.ts";
+import type { Rectangle } from "../../core/view.ts";
+import { type LabelPlace, labelPlace } from "./evidence-label.ts";
 import { imageToStage, type Matrix, type Size } from "./geometry.ts";
 import { viewOf } from "./gestures.ts";
 import type { ViewportState } from "./viewport-store.ts";
 
 /**
  * What a sentence rests on, over the frame it was tested on and over no other: the map as a tint, the regions as
- * boxes. Everything is in pixels of the stored frame and goes through the image's own matrix, so that it follows
- * zoom, pan, flip and turn. Regions the user drew are dashed.
+ * boxes, the words at the box. Only a region that passed its test has a solid box; a candidate is dashed and dim.
+ * Everything is in pixels of the stored frame and goes through the image's own matrix, so that it follows zoom, pan,
+ * flip and turn. Regions the user drew are dashed in the accent colour.
  */
 export function EvidenceLayer({ state }: { readonly state: ViewportState }) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -18,10 +21,11 @@ export function EvidenceLayer({ state }: { readonly state: ViewportState }) {
     overlay && image.status === "ready" && isSameFrame(overlay, image.ref) && matrix ? overlay : null;
   const map = here?.map ?? null;
   const strength = here?.fullStrengthNats ?? 0;
+  const opacity = here?.kind === "not-tested" ? faintest : strongest;
 
   useEffect(() => {
     const element = canvas.current;
-    if (element) drawMap(element, { map, strength, matrix, stage });
+    if (element) drawMap(element, { map, strength, opacity, matrix, stage });
   });
 
   return (
@@ -31,14 +35,11 @@ export function EvidenceLayer({ state }: { readonly state: ViewportState }) {
         <svg className="stage-canvas stage-boxes" aria-hidden="true">
           <g transform={`matrix(${matrix.join(" ")})`}>
             {here?.regions.map((region) => (
-              <g key={`${region.x} ${region.y} ${region.width} ${region.height}`}>
-                <rect className="box-under" {...sizeOf(region)} />
-                <rect className="box" data-testid="evidence-region" {...sizeOf(region)} />
-              </g>
+              <EvidenceBox key={keyOf(region)} region={region} tested={here.kind === "tested"} />
             ))}
             {regions.map((region) => (
               <rect
-                key={`${region.x} ${region.y} ${region.width} ${region.height}`}
+                key={keyOf(region)}
                 className="box-drawn"
                 data-testid="drawn-region"
                 {...sizeOf(region)}
@@ -47,12 +48,41 @@ export function EvidenceLayer({ state }: { readonly state: ViewportState }) {
           </g>
         </svg>
       )}
+      {here && matrix && <EvidenceWords words={here.words} place={labelPlace(here.regions, matrix, stage)} />}
     </>
   );
 }
 
-function sizeOf({ x, y, width, height }: { x: number; y: number; width: number; height: number }) {
+function EvidenceBox({ region, tested }: { readonly region: Rectangle; readonly tested: boolean }) {
+  if (!tested) {
+    return <rect className="box box-candidate" data-testid="candidate-region" {...sizeOf(region)} />;
+  }
+  return (
+    <g>
+      <rect className="box-under" {...sizeOf(region)} />
+      <rect className="box" data-testid="evidence-region" {...sizeOf(region)} />
+    </g>
+  );
+}
+
+function EvidenceWords({ words, place }: { readonly words: string; readonly place: LabelPlace }) {
+  return (
+    <span
+      className={place.below ? "evidence-words evidence-words-below" : "evidence-words"}
+      style={{ left: `${place.x}px`, top: `${place.y}px` }}
+      data-testid="evidence-words"
+    >
+      {words}
+    </span>
+  );
+}
+
+function sizeOf({ x, y, width, height }: Rectangle) {
   return { x, y, width, height };
+}
+
+function keyOf({ x, y, width, height }: Rectangle): string {
+  return `${x} ${y} ${width} ${height}`;
 }
 
 function isSameFrame(
@@ -65,6 +95,8 @@ function isSameFrame(
 interface MapDrawing {
   readonly map: EvidenceMap | null;
   readonly strength: number;
+  /** 0..1, of the strongest cell. */
+  readonly opacity: number;
   readonly matrix: Matrix | null;
   readonly stage: Size;
 }
@@ -72,8 +104,10 @@ interface MapDrawing {
 /** Amber, distinct from anything a grey image holds; at most half opaque, so that the finding stays visible. */
 const tint = [255, 170, 60] as const;
 const strongest = 0.5;
+/** What was not tested stays in the background. */
+const faintest = 0.2;
 
-function drawMap(canvas: HTMLCanvasElement, { map, strength, matrix, stage }: MapDrawing): void {
+function drawMap(canvas: HTMLCanvasElement, { map, strength, opacity, matrix, stage }: MapDrawing): void {
   const ratio = window.devicePixelRatio || 1;
   const width = Math.max(1, Math.round(stage.width * ratio));
   const height = Math.max(1, Math.round(stage.height * ratio));
@@ -89,7 +123,7 @@ function drawMap(canvas: HTMLCanvasElement, { map, strength, matrix, stage }: Ma
   const pixels = new ImageData(map.columns, map.rows);
   map.values.forEach((nats, index) => {
     const part = Math.min(1, Math.max(0, nats / strength));
-    pixels.data.set([...tint, Math.round(255 * strongest * part)], index * 4);
+    pixels.data.set([...tint, Math.round(255 * opacity * part)], index * 4);
   });
   cells.getContext("2d")?.putImageData(pixels, 0, 0);
   const [a, b, c, d, e, f] = matrix;

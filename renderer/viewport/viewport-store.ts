@@ -1,25 +1,14 @@
 import { useSyncExternalStore } from "react";
 import { errorRecord } from "../../core/errors.ts";
-import type { EvidenceMap, Region } from "../../core/evidence.ts";
 import type { FrameRef } from "../../core/frame.ts";
 import type { InstanceUid, Series, SeriesUid, Study } from "../../core/study.ts";
 import type { Rectangle, Turn, ViewVoi } from "../../core/view.ts";
 import { defaultVoi } from "../../core/voi.ts";
+import type { GroundingOverlay } from "../ask/grounding-overlay.ts";
 import type { FrameStore, ShownFrame } from "./frame-store.ts";
 import { type Camera, fittingCamera, type Size } from "./geometry.ts";
 import { hasWindow } from "./presentation.ts";
 import { framesOfSeries, neighbours } from "./series-frames.ts";
-
-/** What is drawn over one frame for a sentence; geometry in pixels of the stored frame. */
-export interface ViewportOverlay {
-  readonly seriesInstanceUid: SeriesUid;
-  readonly sopInstanceUid: InstanceUid;
-  readonly frame: number;
-  readonly regions: readonly Region[];
-  readonly map: EvidenceMap | null;
-  /** The map's value that is drawn at full strength, nats. */
-  readonly fullStrengthNats: number;
-}
 
 export type ViewportTool = "window" | "pan" | "zoom" | "scroll" | "region";
 
@@ -52,7 +41,8 @@ export interface ViewportState {
   readonly tool: ViewportTool;
   /** Drawn on the shown frame to ask about. */
   readonly regions: readonly Rectangle[];
-  readonly overlay: ViewportOverlay | null;
+  /** What a sentence rests on, over its own frame. */
+  readonly overlay: GroundingOverlay | null;
 }
 
 export interface FrameAddress {
@@ -79,7 +69,7 @@ export interface ViewportStore {
   setTurn(turn: Turn): void;
   setTool(tool: ViewportTool): void;
   setRegions(regions: readonly Rectangle[]): void;
-  setOverlay(overlay: ViewportOverlay | null): void;
+  setOverlay(overlay: GroundingOverlay | null): void;
   /** Window, zoom, place, turn and inversion as at first; drawn regions go. */
   reset(): void;
 }
