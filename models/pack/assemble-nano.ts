@@ -26,12 +26,20 @@ export interface NanoParts {
 
 const artefactFiles = ["vision.onnx", "vision.bin"] as const;
 
-/** What the embedded pack was trained for; views in DICOM's words (View Position). */
+/**
+ * What the embedded pack was trained for, in DICOM's words (Body Part Examined, View Position). The limb parts are
+ * those of the training images' four regions (hand, leg, hip, shoulder; BODY_PARTS of models/training/questions.py).
+ */
 const intendedFor: readonly IntendedInput[] = [
   {
     name: "Limb radiographs",
     modalities: ["CR", "DX", "RG"],
-    bodyParts: ["HAND", "HIP", "LEG", "SHOULDER"],
+    bodyParts: [
+      ...["HAND", "FINGER", "WRIST", "FOREARM", "ARM"],
+      ...["LEG", "KNEE", "ANKLE", "FOOT"],
+      ...["HIP", "PELVIS", "FEMUR"],
+      ...["SHOULDER", "CLAVICLE", "HUMERUS"],
+    ],
     views: [],
   },
   {
