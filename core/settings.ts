@@ -38,7 +38,10 @@ export const appInfoSchema = v.object({
   shell: v.picklist(["electron", "host"]),
   dataFolder: v.string(),
   logFolder: v.string(),
+  /** A path or a place in words; "" before there is an archive. */
   keyLocation: v.string(),
+  /** Where packs are looked for, in this order; the first is shipped with the app. */
+  packFolders: v.array(v.string()),
   researchUse: v.string(),
 });
 export type AppInfo = v.InferOutput<typeof appInfoSchema>;

@@ -4,7 +4,7 @@ import { appError, errorRecord, errorTable } from "../../core/errors.ts";
 import { type App, createApp } from "../app.ts";
 import { forkSpawn, type Spawn } from "../children.ts";
 import { createDirectClient } from "../direct-client.ts";
-import { appRoot, appVersion, findFolders } from "../folders.ts";
+import { findFolders } from "../folders.ts";
 import { headlessShell } from "../headless-shell.ts";
 import { findOwner } from "../owner.ts";
 import type { RequestHandler } from "../transports/fetch.ts";
@@ -12,6 +12,7 @@ import type { Command, Invocation, Options, Values } from "./command.ts";
 import { commands } from "./commands.ts";
 import { commandHelp, generalHelp } from "./help.ts";
 import { createOutput, type Output, type Streams } from "./output.ts";
+import { printVersion } from "./version.ts";
 
 export interface CliOptions {
   readonly streams?: Streams;
@@ -65,14 +66,13 @@ interface Run {
 async function runCommand({ args, output, running, signal, options }: Run): Promise<void> {
   const found = findCommand(args);
   const { positionals, values } = parse(found ? found.rest : args, found?.command ?? null);
-  if (values["version"]) {
-    const version = appVersion(appRoot(import.meta.url));
-    return output.result({ name: "meditron", version }, `meditron ${version}`);
-  }
-  if (values["help"] || (!found && positionals.length === 0)) {
+  const asksVersion = values["version"] === true;
+  if (values["help"] || (!found && !asksVersion && positionals.length === 0)) {
     return output.text(found ? commandHelp(found.command) : generalHelp());
   }
-  if (!found) throw appError("usage", `There is no command "${positionals[0]}". See: meditron --help`);
+  if (!found && !asksVersion) {
+    throw appError("usage", `There is no command "${positionals[0]}". See: meditron --help`);
+  }
 
   const dataFolder = values["data-folder"];
   const folders = findFolders({
@@ -92,6 +92,7 @@ async function runCommand({ args, output, running, signal, options }: Run): Prom
   let app: App | null = null;
   const ownApp = () => (app ??= make());
   const own = (): Client => createDirectClient(ownApp().router);
+  if (asksVersion || !found) return printVersion(own(), output);
   const invocation: Invocation = {
     positionals,
     values,

@@ -14,6 +14,7 @@ export function appProcedures(context: Context): Part<"app.info" | "settings.rea
         dataFolder: context.folders.data,
         logFolder: context.folders.logs,
         keyLocation: await keyLocation(context),
+        packFolders: [...context.folders.packs],
         researchUse,
       } satisfies AppInfo;
     },

@@ -4,6 +4,7 @@ import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { forkSpawn } from "../../host/children.ts";
 import { runCli } from "../../host/cli/run-cli.ts";
+import { root } from "../unit/architecture/sources.ts";
 import { type Fixture, makeFixture, startFixtureApp } from "./fixture-app.ts";
 
 describe("the command line as a door", () => {
@@ -120,11 +121,36 @@ describe("the command line as a door", () => {
     expect((await cli(["list", "--json"])).exit).toBe(0);
   });
 
-  it("prints help and version", async () => {
+  it("prints help", async () => {
     expect((await cli(["--help"])).out).toContain("dicom check");
     expect((await cli(["ask", "--help"])).out).toContain("--ground-budget");
+  });
+
+  it("prints the version and where everything lies, before there is an archive and after", async () => {
     const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
-    expect((await cli(["--version", "--json"])).json()).toEqual([{ name: "meditron", version }]);
+    const other = path.join(fixture.folder, "other");
+    const packs = [path.join(root, "models", "packs"), path.join(other, "packs")];
+    expect((await cli(["--version", "--json", "--data-folder", other])).json()).toEqual([
+      {
+        name: "meditron",
+        version,
+        dataFolder: other,
+        logFolder: path.join(other, "logs"),
+        keyLocation: "",
+        packFolders: packs,
+      },
+    ]);
+    // Nothing was made by asking.
+    await expect(stat(other)).rejects.toMatchObject({ code: "ENOENT" });
+    const { out } = await cli(["--version"]);
+    expect(out.split("\n")[0]).toBe(`meditron ${version}`);
+    for (const place of [
+      fixture.folders.data,
+      path.join(fixture.folders.data, "logs"),
+      fixture.folders.keyFile,
+    ]) {
+      expect(out).toContain(place);
+    }
   });
 });
 
