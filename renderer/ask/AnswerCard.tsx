@@ -1,5 +1,6 @@
 import { useState } from "react";
 import type { Client } from "../../core/client.ts";
+import type { Sentence } from "../../core/question.ts";
 import { Button } from "../ui/Button.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { Menu } from "../ui/Menu.tsx";
@@ -15,6 +16,7 @@ import {
   dateText,
   nameText,
   packText,
+  partText,
   placeText,
   progressText,
   researchUse,
@@ -38,8 +40,7 @@ export function AnswerCard(props: AnswerCardProps) {
   const [dialog, setDialog] = useState<"model-input" | "details" | null>(null);
   const say = useNotice();
   const refused = card.answer?.answer.stop === "refused";
-  const untested =
-    card.status.type === "done" && card.sentences.some((sentence) => sentence.state === "untested");
+  const untested = card.status.type === "done" && card.sentences.some(canStillBeTested);
 
   async function copy() {
     try {
@@ -132,13 +133,19 @@ export function AnswerCard(props: AnswerCardProps) {
   );
 }
 
+/** Left for a button, because it would have taken longer than the time allowed. */
+function canStillBeTested({ state, maps }: Sentence): boolean {
+  return state === "untested" || (state === "uncalibrated" && maps.length === 0);
+}
+
 interface SubjectLineProps {
   readonly card: AnswerCardState;
   readonly inView: boolean;
   readonly onShow: () => void;
 }
 
-function SubjectLine({ card: { subject }, inView, onShow }: SubjectLineProps) {
+function SubjectLine({ card, inView, onShow }: SubjectLineProps) {
+  const { subject } = card;
   const who = [nameText(subject.patientName), subject.patientId, dateText(subject.studyDate)].filter(
     (part) => part !== "",
   );
@@ -148,7 +155,9 @@ function SubjectLine({ card: { subject }, inView, onShow }: SubjectLineProps) {
         {subject.phantom && <span className="answer-phantom">Phantom</span>}
         {who.join(" · ")}
         <br />
-        {[subject.studyDescription, placeText(subject)].filter((part) => part !== "").join(" · ")}
+        {[subject.studyDescription, placeText(subject), partText(card.views)]
+          .filter((part) => part !== "")
+          .join(" · ")}
       </span>
       {!inView && (
         <Button kind="quiet" onClick={onShow}>

@@ -19,7 +19,11 @@ export interface AskTarget {
   readonly subject: FrameSummary | null;
   /** Images in the series in view. */
   readonly imageCount: number;
+  /** Which part of it a question would be about. */
+  readonly seen: "whole" | "in-view" | "region";
   captureView(): View | null;
+  /** Takes a marked region away and fits the image. */
+  showWhole(): void;
   /** Opens the overlay's frame and draws it; null takes the drawing away. */
   showOverlay(overlay: GroundingOverlay | null): void;
   /** Opens the frame that a card is about. */
@@ -74,8 +78,12 @@ export function AskPanel({ client, studyInstanceUid, target, groundBudgetSeconds
           {count === 0 && answers.loadError === null && (
             <EmptyState
               icon="ask"
-              title="Ask about this image"
-              text="The model on this machine answers in sentences. Each one is tested against the image: select a sentence to see what it rests on."
+              title={target.subject ? "Ask about this image" : "Nothing to ask about"}
+              text={
+                target.subject
+                  ? "The model on this machine answers in sentences. Select a sentence to see what it rests on in the image."
+                  : "Questions are about the image in view, and none is shown."
+              }
             />
           )}
           {answers.cards.map((one) => (
@@ -93,7 +101,13 @@ export function AskPanel({ client, studyInstanceUid, target, groundBudgetSeconds
             />
           ))}
         </div>
-        <QuestionForm subject={target.subject} busy={busy} onAsk={ask} />
+        <QuestionForm
+          subject={target.subject}
+          seen={target.seen}
+          busy={busy}
+          onAsk={ask}
+          onShowWhole={target.showWhole}
+        />
         <p className="ask-research">{researchUse}</p>
       </Panel>
     </div>

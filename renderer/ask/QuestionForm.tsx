@@ -5,13 +5,23 @@ import { suggestedQuestions } from "./suggested-questions.ts";
 
 interface QuestionFormProps {
   readonly subject: FrameSummary | null;
+  /** Which part of the image the model would be given. */
+  readonly seen: "whole" | "in-view" | "region";
   readonly busy: boolean;
   readonly onAsk: (question: string) => void;
+  readonly onShowWhole: () => void;
 }
+
+export const questionFieldId = "question";
+
+const seenWords = {
+  "in-view": "The model will see the part in view, not the whole image.",
+  region: "The model will see the marked region alone.",
+} as const;
 
 const longest = 2000;
 
-export function QuestionForm({ subject, busy, onAsk }: QuestionFormProps) {
+export function QuestionForm({ subject, seen, busy, onAsk, onShowWhole }: QuestionFormProps) {
   const [question, setQuestion] = useState("");
   const ready = subject !== null && !busy && question.trim() !== "";
 
@@ -23,8 +33,10 @@ export function QuestionForm({ subject, busy, onAsk }: QuestionFormProps) {
   }
 
   // Enter asks, Shift+Enter breaks the line; an input method's own Enter is left alone.
-  function onKeyDown(event: KeyboardEvent) {
+  function onKeyDown(event: KeyboardEvent<HTMLTextAreaElement>) {
     event.stopPropagation();
+    // Back to the image, where the viewer's keys work.
+    if (event.key === "Escape") event.currentTarget.blur();
     if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) submit(event);
   }
 
@@ -45,10 +57,19 @@ export function QuestionForm({ subject, busy, onAsk }: QuestionFormProps) {
           ))}
         </div>
       )}
+      {subject && seen !== "whole" && (
+        <p className="ask-seen">
+          <span>{seenWords[seen]}</span>
+          <Button kind="quiet" onClick={onShowWhole}>
+            Whole image
+          </Button>
+        </p>
+      )}
       <div className="ask-input">
         <textarea
+          id={questionFieldId}
           aria-label="Question about this image"
-          placeholder={subject ? "Ask about the image in view" : "Open an image first"}
+          placeholder={subject ? "Ask about the image in view" : "No image in view"}
           rows={2}
           maxLength={longest}
           value={question}

@@ -1,5 +1,6 @@
 import type { FrameSummary } from "../../core/frame.ts";
 import type { Answer, Sentence } from "../../core/question.ts";
+import type { View } from "../../core/view.ts";
 import type { AnswerCardState, AnswerProgress } from "./fold-answer.ts";
 
 /**
@@ -57,6 +58,11 @@ export function placeText(subject: FrameSummary): string {
   return parts.join(", ");
 }
 
+/** Where the model was not given the whole image. */
+export function partText(views: readonly View[]): string {
+  return views.some(({ crop }) => crop !== null) ? "part of the image" : "";
+}
+
 /** DICOM DA as the app shows dates; other text stays as it is. */
 export function dateText(date: string): string {
   return /^\d{8}$/.test(date) ? `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}` : date;
@@ -84,6 +90,7 @@ export function copiedText(card: AnswerCardState): string {
       dateText(subject.studyDate),
       subject.studyDescription,
       placeText(subject),
+      partText(card.views),
     ]
       .filter((part) => part !== "")
       .join(" | "),

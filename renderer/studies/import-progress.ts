@@ -52,6 +52,9 @@ export function foldImport(progress: ImportProgress, step: ImportStep): ImportPr
       const { code, message } = step.error;
       return { ...progress, failures: [...progress.failures, { name: step.name, code, message }] };
     }
+    case "conflict":
+    case "warning":
+      return progress;
     case "done": {
       const { imported, duplicates, conflicts, ignored, failed } = step;
       const report = { imported, duplicates, conflicts, ignored, failed };
@@ -69,8 +72,8 @@ export function reportText(report: ImportReport): string {
   counted(report.duplicates, "was there already.", "were there already.");
   counted(
     report.conflicts,
-    "has the identifier of another image and was left out.",
-    "have the identifier of another image and were left out.",
+    "has the identifier of another image and other content; both were kept.",
+    "have the identifier of another image and other content; both were kept.",
   );
   counted(report.ignored, "file is not DICOM.", "files are not DICOM.");
   counted(report.failed, "file could not be read.", "files could not be read.");

@@ -9,7 +9,12 @@ export function timeText(time: string): string {
 /** "F, born 1958-03-02"; parts that the header does not have are left out. */
 export function personText(study: Pick<Study, "patientSex" | "patientBirthDate">): string {
   const born = study.patientBirthDate ? `born ${dateText(study.patientBirthDate)}` : "";
-  return [study.patientSex, born].filter((part) => part !== "").join(", ");
+  return [sexText(study.patientSex), born].filter((part) => part !== "").join(", ");
+}
+
+/** Patient's Sex (0010,0040): M and F as every radiologist writes them, O in words. */
+export function sexText(sex: string): string {
+  return sex === "O" ? "Sex other" : sex;
 }
 
 export function countText(count: number, one: string, many: string): string {

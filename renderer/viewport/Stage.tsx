@@ -4,9 +4,11 @@ import { Button } from "../ui/Button.tsx";
 import { EmptyState } from "../ui/EmptyState.tsx";
 import { EvidenceLayer } from "./EvidenceLayer.tsx";
 import { attachGestures } from "./gestures.ts";
+import { MeasureLayer } from "./MeasureLayer.tsx";
 import { createSurface, type Surface } from "./surface.ts";
 import { StageText } from "./StageText.tsx";
 import { useViewport, type ViewportStore } from "./viewport-store.ts";
+import "./stage.css";
 
 interface StageProps {
   readonly store: ViewportStore;
@@ -59,7 +61,8 @@ export function Stage({ store, technique }: StageProps) {
     >
       <div className="stage-picture" ref={picture} />
       <EvidenceLayer state={state} />
-      {image.status === "ready" && <StageText state={state} technique={technique} />}
+      <MeasureLayer state={state} />
+      {image.status === "ready" && <StageText state={state} technique={technique} stage={element} />}
       {image.status === "failed" && (
         <div className="stage-message" role="alert">
           <div className="stage-text">

@@ -1,9 +1,13 @@
+import type { RefObject } from "react";
 import { edgeLetters } from "../../core/orientation.ts";
+import type { Turn } from "../../core/view.ts";
 import { dateText, nameText } from "../ask/words.ts";
 import { cameraScale } from "./geometry.ts";
 import { viewOf } from "./gestures.ts";
+import { PointerText } from "./PointerText.tsx";
 import { hasWindow } from "./presentation.ts";
 import { ScaleBar } from "./ScaleBar.tsx";
+import { sexText } from "../studies/study-text.ts";
 import { slicePosition } from "./slice-position.ts";
 import type { ViewportState } from "./viewport-store.ts";
 import { windowText } from "./window-drag.ts";
@@ -11,10 +15,12 @@ import { windowText } from "./window-drag.ts";
 interface StageTextProps {
   readonly state: ViewportState;
   readonly technique: string;
+  /** Where the pointer is followed. */
+  readonly stage: RefObject<HTMLElement | null>;
 }
 
 /** Patient, study, technique and presentation in the corners, orientation letters at the edges. */
-export function StageText({ state, technique }: StageTextProps) {
+export function StageText({ state, technique, stage: element }: StageTextProps) {
   const { image, camera, stage, study } = state;
   const view = viewOf(state);
   if (image.status !== "ready" || !view) return null;
@@ -24,7 +30,10 @@ export function StageText({ state, technique }: StageTextProps) {
   const zoom = Math.round(scale * (window.devicePixelRatio || 1) * 100);
   const position = slicePosition(frame.placement);
   const { facts } = summary;
-  const person = [study?.patientSex, study?.patientBirthDate ? dateText(study.patientBirthDate) : ""];
+  const person = [
+    sexText(study?.patientSex ?? ""),
+    study?.patientBirthDate ? dateText(study.patientBirthDate) : "",
+  ];
   return (
     <div className="stage-text">
       <div className="corner corner-top-left">
@@ -54,8 +63,12 @@ export function StageText({ state, technique }: StageTextProps) {
           </span>
         ))}
         {state.invert && <span className="corner-warning">Inverted</span>}
-        {camera.turn.flip && <span className="corner-warning">Flipped left-right</span>}
-        {camera.turn.rotate !== 0 && <span>Turned {camera.turn.rotate}°</span>}
+        {turnTexts(camera.turn).map((text) => (
+          <span key={text} className="corner-warning">
+            {text}
+          </span>
+        ))}
+        <PointerText state={state} stage={element} />
         <span className="number" data-testid="window">
           {hasWindow(frame) ? windowText(frame, state.voi) : "Colour"}
         </span>
@@ -70,6 +83,12 @@ export function StageText({ state, technique }: StageTextProps) {
       <ScaleBar spacing={frame.spacing} pxPerColumn={scale} room={stage.width / 4} />
     </div>
   );
+}
+
+/** A flip and half a turn are the other flip. */
+function turnTexts({ flip, rotate }: Turn): readonly string[] {
+  if (flip && rotate === 180) return ["Flipped top-bottom"];
+  return [...(flip ? ["Flipped left-right"] : []), ...(rotate === 0 ? [] : [`Turned ${rotate}°`])];
 }
 
 function seriesText(number: number | null, description: string): string {

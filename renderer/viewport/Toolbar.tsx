@@ -1,26 +1,35 @@
 import { Icon } from "../ui/Icon.tsx";
 import { IconButton } from "../ui/IconButton.tsx";
 import { Menu } from "../ui/Menu.tsx";
-import { flipped, turned } from "./keys.ts";
+import { fit, zoomOneToOne } from "./gestures.ts";
+import { flippedSideways, turned } from "./keys.ts";
 import { hasWindow } from "./presentation.ts";
 import { useViewport, type ViewportStore, type ViewportTool } from "./viewport-store.ts";
 import { windowPresets } from "./window-presets.ts";
 
 const tools = [
-  { tool: "window", icon: "window", label: "Window (drag)", key: "W" },
-  { tool: "zoom", icon: "zoom", label: "Zoom (drag)", key: "Z" },
-  { tool: "pan", icon: "pan", label: "Pan (drag)", key: "P" },
-  { tool: "scroll", icon: "scroll", label: "Scroll (drag)", key: "S" },
-  { tool: "region", icon: "region", label: "Mark a region to ask about", key: "E" },
-] as const satisfies readonly { tool: ViewportTool; icon: string; label: string; key: string }[];
+  { tool: "window", icon: "window", caption: "Window", label: "Window (drag)", key: "W" },
+  { tool: "zoom", icon: "zoom", caption: "Zoom", label: "Zoom (drag)", key: "Z" },
+  { tool: "pan", icon: "pan", caption: "Pan", label: "Pan (drag)", key: "P" },
+  { tool: "scroll", icon: "scroll", caption: "Scroll", label: "Scroll (drag)", key: "S" },
+  { tool: "length", icon: "length", caption: "Length", label: "Length (drag)", key: "L" },
+  { tool: "region", icon: "region", caption: "Region", label: "Region to ask about (drag)", key: "E" },
+] as const satisfies readonly {
+  tool: ViewportTool;
+  icon: string;
+  caption: string;
+  label: string;
+  key: string;
+}[];
 
 interface ToolbarProps {
   readonly store: ViewportStore;
   readonly onHeader: () => void;
+  readonly onHelp: () => void;
 }
 
-export function Toolbar({ store, onHeader }: ToolbarProps) {
-  const { image, tool, voi, invert, camera, series } = useViewport(store);
+export function Toolbar({ store, onHeader, onHelp }: ToolbarProps) {
+  const { image, tool, voi, invert, camera, series, frames, playing } = useViewport(store);
   const ready = image.status === "ready";
   const presets =
     ready && hasWindow(image.frame) ? windowPresets(image.frame, image.summary.facts.modality) : [];
@@ -30,6 +39,7 @@ export function Toolbar({ store, onHeader }: ToolbarProps) {
         <IconButton
           key={entry.tool}
           icon={entry.icon}
+          caption={entry.caption}
           label={entry.label}
           shortcut={entry.key}
           pressed={tool === entry.tool}
@@ -57,6 +67,7 @@ export function Toolbar({ store, onHeader }: ToolbarProps) {
       )}
       <IconButton
         icon="invert"
+        caption="Invert"
         label="Invert"
         shortcut="I"
         pressed={invert}
@@ -65,23 +76,72 @@ export function Toolbar({ store, onHeader }: ToolbarProps) {
       />
       <IconButton
         icon="flip"
+        caption="Flip"
         label="Flip left-right"
         shortcut="H"
         pressed={camera.turn.flip}
         disabled={!ready}
-        onClick={() => store.setTurn(flipped(camera.turn))}
+        onClick={() => store.setTurn(flippedSideways(camera.turn))}
       />
       <IconButton
         icon="rotate"
+        caption="Turn"
         label="Turn right"
         shortcut="T"
         pressed={camera.turn.rotate !== 0}
         disabled={!ready}
         onClick={() => store.setTurn(turned(camera.turn))}
       />
-      <IconButton icon="fit" label="Reset the view" shortcut="R" disabled={!ready} onClick={store.reset} />
+      <IconButton
+        icon="fit"
+        caption="Fit"
+        label="Fit to the window"
+        shortcut="F"
+        disabled={!ready}
+        onClick={() => fit(store)}
+      />
+      <IconButton
+        icon="one"
+        caption="1:1"
+        label="1:1, one image pixel on one screen pixel"
+        shortcut="O"
+        disabled={!ready}
+        onClick={() => zoomOneToOne(store)}
+      />
+      <IconButton
+        icon="reset"
+        caption="Reset"
+        label="Reset the view"
+        shortcut="R"
+        disabled={!ready}
+        onClick={store.reset}
+      />
+      {frames.length > 1 && (
+        <IconButton
+          icon={playing ? "pause" : "play"}
+          caption={playing ? "Stop" : "Play"}
+          label={playing ? "Stop the stack" : "Play the stack"}
+          shortcut="Space"
+          onClick={() => store.setPlaying(!playing)}
+        />
+      )}
       <span className="toolbar-space" />
-      <IconButton icon="header" label="DICOM header" edge="end" disabled={!series} onClick={onHeader} />
+      <IconButton
+        icon="header"
+        caption="Header"
+        label="DICOM header"
+        edge="end"
+        disabled={!series}
+        onClick={onHeader}
+      />
+      <IconButton
+        icon="help"
+        caption="Help"
+        label="Help: keyboard and mouse"
+        shortcut="?"
+        edge="end"
+        onClick={onHelp}
+      />
     </div>
   );
 }

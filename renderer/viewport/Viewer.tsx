@@ -3,16 +3,20 @@ import type { Client } from "../../core/client.ts";
 import type { FrameSummary } from "../../core/frame.ts";
 import type { Series, Study } from "../../core/study.ts";
 import { AskPanel, type AskTarget } from "../ask/AskPanel.tsx";
+import { questionFieldId } from "../ask/QuestionForm.tsx";
 import { SplitHandle } from "../ui/SplitHandle.tsx";
-import { captureView } from "./capture-view.ts";
+import { captureView, seenPart } from "./capture-view.ts";
+import { fit } from "./gestures.ts";
 import { HeaderDialog } from "./HeaderDialog.tsx";
-import { handleViewerKey } from "./keys.ts";
+import { HelpDialog } from "./HelpDialog.tsx";
+import { handleViewerKey, isTyping } from "./keys.ts";
 import { SeriesStrip } from "./SeriesStrip.tsx";
 import { SliceSlider } from "./SliceSlider.tsx";
 import { Stage } from "./Stage.tsx";
-import { techniqueText } from "./technique.ts";
+import { cineRate, techniqueText } from "./technique.ts";
 import { Toolbar } from "./Toolbar.tsx";
-import { sameRef, useViewportPart, type ViewportStore } from "./viewport-store.ts";
+import { useCine } from "./use-cine.ts";
+import { sameRef, useViewportPart, useViewportValue, type ViewportStore } from "./viewport-store.ts";
 import "./viewport.css";
 
 interface ViewerProps {
@@ -30,16 +34,18 @@ export function Viewer({ client, study, store, groundBudgetSeconds, active }: Vi
   const seriesOfStudy = useViewportPart(store, "seriesOfStudy");
   const series = useViewportPart(store, "series");
   const image = useViewportPart(store, "image");
-  const [headerOpen, setHeaderOpen] = useState(false);
+  const [dialog, setDialog] = useState<"header" | "help" | null>(null);
   const [width, setWidth] = useState(() => Number(localStorage.getItem(widthKey)) || 380);
-  const technique = useTechnique(client, store);
+  const { technique, rate } = useTechnique(client, store);
+  useCine(store, rate);
   const target = useAskTarget(store);
   const instance = image.status === "empty" ? series?.instances[0]?.sopInstanceUid : image.ref.sopInstanceUid;
 
   useEffect(() => {
     if (!active) return;
     const onKey = (event: KeyboardEvent) => {
-      if (handleViewerKey(event, store)) event.preventDefault();
+      if (openedByKey(event, () => setDialog("help")) || handleViewerKey(event, store))
+        event.preventDefault();
     };
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);
@@ -59,7 +65,7 @@ export function Viewer({ client, study, store, groundBudgetSeconds, active }: Vi
         onOpen={(chosen) => store.openSeries(chosen)}
       />
       <div className="viewer-main">
-        <Toolbar store={store} onHeader={() => setHeaderOpen(true)} />
+        <Toolbar store={store} onHeader={() => setDialog("header")} onHelp={() => setDialog("help")} />
         <div className="viewer-image">
           <Stage store={store} technique={technique} />
           <SliceSlider store={store} />
@@ -74,17 +80,28 @@ export function Viewer({ client, study, store, groundBudgetSeconds, active }: Vi
           groundBudgetSeconds={groundBudgetSeconds}
         />
       </aside>
-      {headerOpen && instance && (
-        <HeaderDialog client={client} sopInstanceUid={instance} onClose={() => setHeaderOpen(false)} />
+      {dialog === "header" && instance && (
+        <HeaderDialog client={client} sopInstanceUid={instance} onClose={() => setDialog(null)} />
       )}
+      {dialog === "help" && <HelpDialog onClose={() => setDialog(null)} />}
     </main>
   );
+}
+
+/** Keys that lead out of the image: "?" to the help sheet, A to the question. */
+function openedByKey(event: KeyboardEvent, openHelp: () => void): boolean {
+  if (event.ctrlKey || event.altKey || event.metaKey || isTyping(event.target)) return false;
+  if (event.key === "?") openHelp();
+  else if (event.key.toLowerCase() === "a") document.getElementById(questionFieldId)?.focus();
+  else return false;
+  return true;
 }
 
 /** What the assistant sees of the viewport. */
 function useAskTarget(store: ViewportStore): AskTarget {
   const image = useViewportPart(store, "image");
   const frames = useViewportPart(store, "frames");
+  const seen = useViewportValue(store, seenPart);
   const subject = image.status === "ready" ? image.summary : null;
   const showOverlay = useCallback<AskTarget["showOverlay"]>(
     (overlay) => {
@@ -101,30 +118,48 @@ function useAskTarget(store: ViewportStore): AskTarget {
     () => ({
       subject,
       imageCount: frames.length,
-      captureView: () => captureView(store.getState()),
+      seen,
+      captureView() {
+        store.setPlaying(false);
+        return captureView(store.getState());
+      },
+      showWhole() {
+        store.setRegions([]);
+        fit(store);
+      },
       showOverlay,
       showSubject: ({ seriesInstanceUid: series, sopInstanceUid, frame }: FrameSummary) => {
         store.showFrame({ series, instance: sopInstanceUid, frame });
       },
     }),
-    [store, subject, frames, showOverlay],
+    [store, subject, frames, seen, showOverlay],
   );
 }
 
+interface Technique {
+  readonly technique: string;
+  /** Frames a second; null where the header does not say. */
+  readonly rate: number | null;
+}
+
+const unread: Technique = { technique: "", rate: null };
+
 /** Read once a series: the header of a slice is not read again for every step through a stack. */
-function useTechnique(client: Client, store: ViewportStore): string {
+function useTechnique(client: Client, store: ViewportStore): Technique {
   const series = useViewportPart(store, "series");
-  const [read, setRead] = useState<{ readonly series: Series; readonly text: string } | null>(null);
+  const [read, setRead] = useState<{ readonly series: Series; readonly of: Technique } | null>(null);
   useEffect(() => {
     const first = series?.instances.find(({ hasPixels }) => hasPixels);
     if (!series || !first) return;
     const controller = new AbortController();
     client
       .call("frames.header", { sopInstanceUid: first.sopInstanceUid }, controller.signal)
-      .then((elements) => setRead({ series, text: techniqueText(elements) }))
+      .then((elements) =>
+        setRead({ series, of: { technique: techniqueText(elements), rate: cineRate(elements) } }),
+      )
       // A line of the corner text: what is wrong with the file is said where the image stands.
       .catch(() => undefined);
     return () => controller.abort();
   }, [client, series]);
-  return read !== null && read.series === series ? read.text : "";
+  return read !== null && read.series === series ? read.of : unread;
 }

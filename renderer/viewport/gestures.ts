@@ -1,4 +1,13 @@
-import { panBy, type Point, zoomAt, applyMatrix, imageToStage, invertMatrix } from "./geometry.ts";
+import {
+  applyMatrix,
+  cameraScale,
+  fittingCamera,
+  imageToStage,
+  invertMatrix,
+  panBy,
+  type Point,
+  zoomAt,
+} from "./geometry.ts";
 import { hasWindow, pixelAspect } from "./presentation.ts";
 import type { ViewportState, ViewportStore, ViewportTool } from "./viewport-store.ts";
 import { draggedWindow } from "./window-drag.ts";
@@ -26,6 +35,7 @@ export function attachGestures(element: HTMLElement, store: ViewportStore): () =
     const steps = Math.trunc(wheeled / wheelStep);
     if (steps === 0) return;
     wheeled -= steps * wheelStep;
+    store.setPlaying(false);
     // One notch is one slice, however large the notch.
     store.showIndex(state.index + Math.sign(steps) * (Math.abs(pixels) > wheelStep ? 1 : Math.abs(steps)));
     if (Math.abs(pixels) > wheelStep) wheeled = 0;
@@ -36,6 +46,7 @@ export function attachGestures(element: HTMLElement, store: ViewportStore): () =
     const tool = toolOfButton(event, store.getState().tool);
     if (!tool) return;
     event.preventDefault();
+    store.setPlaying(false);
     element.focus({ preventScroll: true });
     element.setPointerCapture(event.pointerId);
     const drag = startDrag(store, tool, stagePoint(element, event));
@@ -87,6 +98,17 @@ function startDrag(store: ViewportStore, tool: ViewportTool, start: Point): (at:
       return (at) => store.setCamera(zoomAt(view, start, Math.exp(-by(at).y / 160)));
     case "scroll":
       return (at) => store.showIndex(begun.index + Math.round(by(at).y / scrollDragStep));
+    case "length": {
+      const back = invertMatrix(imageToStage(view.stage, view.image, view.camera));
+      const from = onFrame(applyMatrix(back, start), frame);
+      return (at) => {
+        const to = onFrame(applyMatrix(back, at), frame);
+        // A click is no length.
+        const drawn = Math.hypot(by(at).x, by(at).y) > 4;
+        const { measurements } = begun;
+        store.setMeasurements(drawn ? [...measurements, { ref: image.ref, from, to }] : measurements);
+      };
+    }
     case "region": {
       const back = invertMatrix(imageToStage(view.stage, view.image, view.camera));
       const corner = applyMatrix(back, start);
@@ -111,6 +133,20 @@ export function zoomBy(store: ViewportStore, factor: number, at?: Point): void {
   store.setCamera(zoomAt(view, at ?? { x: stage.width / 2, y: stage.height / 2 }, factor));
 }
 
+/** One image pixel on one pixel of the screen, about the middle of the stage. */
+export function zoomOneToOne(store: ViewportStore): void {
+  const view = viewOf(store.getState());
+  if (!view) return;
+  const scale = cameraScale(view.stage, view.image, view.camera);
+  zoomBy(store, 1 / (scale * (globalThis.devicePixelRatio || 1)));
+}
+
+/** The whole image; window, turn and inversion stay. */
+export function fit(store: ViewportStore): void {
+  const { turn } = store.getState().camera;
+  store.setCamera({ ...fittingCamera, turn });
+}
+
 export function viewOf(state: ViewportState) {
   const { image, stage, camera } = state;
   if (image.status !== "ready") return null;
@@ -125,6 +161,10 @@ export function viewOf(state: ViewportState) {
 function stagePoint(element: HTMLElement, event: MouseEvent): Point {
   const box = element.getBoundingClientRect();
   return { x: event.clientX - box.left, y: event.clientY - box.top };
+}
+
+function onFrame(at: Point, { columns, rows }: { columns: number; rows: number }): Point {
+  return { x: clamp(at.x, columns), y: clamp(at.y, rows) };
 }
 
 function clamp(value: number, most: number): number {

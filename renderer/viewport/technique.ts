@@ -1,5 +1,15 @@
 import type { HeaderElement } from "../../core/archive-events.ts";
 
+/** Frames a second that the header asks for (PS3.3 C.7.6.5, C.7.6.6); null where it does not say. */
+export function cineRate(elements: readonly HeaderElement[]): number | null {
+  const value = (keyword: string) =>
+    Number.parseFloat(
+      elements.find((element) => element.depth === 0 && element.keyword === keyword)?.value ?? "",
+    );
+  const rates = [value("RecommendedDisplayFrameRate"), value("CineRate"), 1000 / value("FrameTime")];
+  return rates.find((rate) => Number.isFinite(rate) && rate > 0) ?? null;
+}
+
 /** How an image was made, in one line, from the header: "120 kV  250 mA  5 mm", "TR 1200  TE 85  4 mm". */
 export function techniqueText(elements: readonly HeaderElement[]): string {
   const top = new Map(

@@ -7,10 +7,11 @@ import { defaultVoi } from "../../core/voi.ts";
 import type { GroundingOverlay } from "../ask/grounding-overlay.ts";
 import type { FrameStore, ShownFrame } from "./frame-store.ts";
 import { type Camera, fittingCamera, type Size } from "./geometry.ts";
+import type { Measurement } from "./measure.ts";
 import { hasWindow } from "./presentation.ts";
 import { framesOfSeries, neighbours } from "./series-frames.ts";
 
-export type ViewportTool = "window" | "pan" | "zoom" | "scroll" | "region";
+export type ViewportTool = "window" | "pan" | "zoom" | "scroll" | "length" | "region";
 
 /** What the stage shows. While another slice is read the last one stays, with its own labels. */
 export type ViewportImage =
@@ -41,6 +42,10 @@ export interface ViewportState {
   readonly tool: ViewportTool;
   /** Drawn on the shown frame to ask about. */
   readonly regions: readonly Rectangle[];
+  /** Lengths of every frame of the open study; they last until it is closed. */
+  readonly measurements: readonly Measurement[];
+  /** The stack runs by itself. */
+  readonly playing: boolean;
   /** What a sentence rests on, over its own frame. */
   readonly overlay: GroundingOverlay | null;
 }
@@ -69,8 +74,10 @@ export interface ViewportStore {
   setTurn(turn: Turn): void;
   setTool(tool: ViewportTool): void;
   setRegions(regions: readonly Rectangle[]): void;
+  setMeasurements(measurements: readonly Measurement[]): void;
+  setPlaying(playing: boolean): void;
   setOverlay(overlay: GroundingOverlay | null): void;
-  /** Window, zoom, place, turn and inversion as at first; drawn regions go. */
+  /** Window, zoom, place, turn and inversion as at first; drawn regions go, lengths stay. */
   reset(): void;
 }
 
@@ -87,6 +94,8 @@ const initial: ViewportState = {
   camera: fittingCamera,
   tool: "window",
   regions: [],
+  measurements: [],
+  playing: false,
   overlay: null,
 };
 
@@ -162,6 +171,7 @@ export function createViewportStore(frameStore: FrameStore): ViewportStore {
       invert: false,
       camera: fittingCamera,
       regions: [],
+      playing: false,
     });
     // A volume opens in its middle: the first slice of a CT shows next to nothing.
     showIndex(index ?? (frames.length > 2 ? Math.floor(frames.length / 2) : 0));
@@ -203,6 +213,8 @@ export function createViewportStore(frameStore: FrameStore): ViewportStore {
     setTurn: (turn) => change({ camera: { ...state.camera, turn } }),
     setTool: (tool) => change({ tool }),
     setRegions: (regions) => change({ regions }),
+    setMeasurements: (measurements) => change({ measurements }),
+    setPlaying: (playing) => change({ playing: playing && state.frames.length > 1 }),
     setOverlay: (overlay) => change({ overlay }),
     reset() {
       const shown = state.image;
@@ -221,6 +233,14 @@ export function sameRef(
 
 export function useViewport(store: ViewportStore): ViewportState {
   return useSyncExternalStore(store.subscribe, store.getState);
+}
+
+/** Something worked out of the state: drawn again only when it changes. Must give the same value for the same state. */
+export function useViewportValue<Value extends string | number | boolean>(
+  store: ViewportStore,
+  read: (state: ViewportState) => Value,
+): Value {
+  return useSyncExternalStore(store.subscribe, () => read(store.getState()));
 }
 
 /** One member of the state: what only needs the series is not drawn again with every px of a drag. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { FrameRef, PixelFrame } from "../../../core/frame.ts";
 import type { InstanceUid, SeriesUid } from "../../../core/study.ts";
-import { captureView } from "../../../renderer/viewport/capture-view.ts";
+import { captureView, seenPart } from "../../../renderer/viewport/capture-view.ts";
 import { createFrameStore } from "../../../renderer/viewport/frame-store.ts";
 import { createViewportStore } from "../../../renderer/viewport/viewport-store.ts";
 import { broken, grey, seriesOf, slowFrames, study } from "./frames.ts";
@@ -121,13 +121,16 @@ describe("the captured view", () => {
       turn: { flip: false, rotate: 0 },
       regions: [],
     });
+    expect(seenPart(store.getState())).toBe("whole");
     store.setCamera({ zoom: 2, center: { x: 50, y: 50 }, turn: { flip: true, rotate: 0 } });
-    store.setRegions([{ x: 40, y: 40, width: 5, height: 6 }]);
     expect(captureView(store.getState())).toMatchObject({
       crop: { x: 25, y: 25, width: 50, height: 50 },
       turn: { flip: true, rotate: 0 },
-      regions: [{ x: 40, y: 40, width: 5, height: 6 }],
     });
+    expect(seenPart(store.getState())).toBe("in-view");
+    store.setRegions([{ x: 40, y: 40, width: 5, height: 6 }]);
+    expect(captureView(store.getState())?.crop).toEqual({ x: 40, y: 40, width: 5, height: 6 });
+    expect(seenPart(store.getState())).toBe("region");
     expect(captureView(store.getState(), "whole")?.crop).toBeNull();
   });
 
