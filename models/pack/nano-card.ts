@@ -37,7 +37,7 @@ export function nanoCard(json: unknown): PackCard {
     title: "MEDITRON-V nano",
     summary:
       "A small model for limb radiographs (fracture), frontal chest radiographs and breast ultrasound (lesion). " +
-      `Built on ${card.weights.map(({ name, licence }) => `${name} (${licence})`).join(" and ")}.`,
+      `Built on ${builtOn(card.weights)}.`,
     researchUse: "Research use only. Not a medical device.",
     trainingData: card.training_data.map(({ set, licence, use, cite }) => ({
       name: set,
@@ -52,6 +52,13 @@ export function nanoCard(json: unknown): PackCard {
     ),
     knownFailures: card.known_failures,
   };
+}
+
+function builtOn(weights: readonly { name: string; licence: string }[]): string {
+  const licences = [...new Set(weights.map(({ licence }) => licence))];
+  return weights.length === 2 && licences.length === 1
+    ? `${weights.map(({ name }) => name).join(" and ")} (both ${licences[0]})`
+    : weights.map(({ name, licence }) => `${name} (${licence})`).join(" and ");
 }
 
 function trainImages(

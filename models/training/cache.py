@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from data import Record
-from features import WIDTH, plan, split_maps
+from features import X8, plan
 
 
 @dataclass
@@ -23,21 +24,18 @@ class FeatureCache:
     def __init__(self, work: Path, records: list[Record]):
         by_id = {r.id: r for r in records}
         self.items: list[Item] = []
-        for path in sorted((work / "cache").glob("items-*.jsonl")):
-            for line in path.read_text().splitlines():
-                try:
-                    item = json.loads(line)
-                except json.JSONDecodeError:
-                    continue  # the line that a running worker has not finished
-                boxes = [(b[0], b[1:]) for b in item["boxes"]]
-                record = by_id[item["record"]]
-                self.items.append(Item(item["at"], record, item["kind"], boxes, item["findings"]))
-        total = len(plan(records))
-        self.store = np.memmap(work / "cache/features.f16", np.float16, "r", shape=(total, WIDTH))
+        for line in (work / "cache/items.jsonl").read_text().splitlines():
+            try:
+                item = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the line that a running features.py has not finished
+            boxes = [(b[0], b[1:]) for b in item["boxes"]]
+            self.items.append(Item(item["at"], by_id[item["record"]], item["kind"], boxes, item["findings"]))
+        self.store = np.memmap(work / "cache/x8.f16", np.float16, "r", shape=(len(plan(records)), *X8))
 
     def part(self, name: str) -> list[Item]:
         return [i for i in self.items if i.record.part == name]
 
-    def maps(self, items: list[Item]):
-        """-> x8, x16, x32 float32"""
-        return split_maps(np.stack([self.store[i.at] for i in items]))
+    def x8(self, items: list[Item]) -> torch.Tensor:
+        """-> [n, 40, 56, 56] float32"""
+        return torch.from_numpy(np.stack([self.store[i.at] for i in items]).astype(np.float32))

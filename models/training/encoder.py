@@ -13,20 +13,23 @@ from data import BOXED_CHEST_FINDINGS, CHEST_FINDINGS, LIMB_REGIONS, LIMB_VIEWS
 DENSE = ["fracture", "benign", "malignant", *BOXED_CHEST_FINDINGS]
 LABELS = [
     "fracture", "lesion", "malignant", "hardware", *CHEST_FINDINGS, "abnormal", *LIMB_REGIONS, *LIMB_VIEWS,
-    "AP", "limb", "breast", "chest",
+    "AP", "limb", "breast", "chest", "blank",
 ]  # fmt: skip
 NECK, HIDDEN, GRID = 160, 576, 7
-# On each kind of image the 49 places speak of the findings asked about there, most of all of the main one:
-# its word, and yes or no. A language model this small learns to read one loud answer, not to look one up.
-KINDS = ["limb", "breast", "chest"]
+PLACES = GRID * GRID
+# On each kind of image every token speaks of one finding: its word, and as much of yes or no as the encoder says.
+KINDS = ["limb", "breast", "chest", "blank"]
+OTHER_CHEST_FINDINGS = CHEST_FINDINGS[len(BOXED_CHEST_FINDINGS) :]
 SPOKEN = [
-    ["fracture"] * 49,
-    [*["malignant", "malignant", "malignant", "lesion"] * 12, "malignant"],
-    [name for pair in zip(["abnormal"] * 25, (BOXED_CHEST_FINDINGS * 4)[:25], strict=True) for name in pair][:49],
+    (["fracture", "fracture", "hardware", "fracture"] * 13)[:PLACES],
+    (["malignant", "lesion"] * 25)[:PLACES],
+    (["abnormal", *BOXED_CHEST_FINDINGS, "abnormal", *OTHER_CHEST_FINDINGS] * 4)[:PLACES],
 ]
 SPOKEN_AT = [[LABELS.index(n) for n in names] for names in SPOKEN]
 KINDS_AT = [LABELS.index(n) for n in KINDS]
-LOUDEST = 2.5  # deviations
+# Which maps tell where the finding of a kind is.
+MAPS_AT = [[DENSE.index("fracture")], [DENSE.index("benign"), DENSE.index("malignant")], [DENSE.index(n) for n in BOXED_CHEST_FINDINGS]]
+LOUDEST = 3.0  # of a spoken bit; a bit is half of the calibrated logit
 # (kernel, stride, expand ratio, in, out) of the 16 blocks of EfficientNet-Lite0.
 BLOCKS = [
     (3, 1, 1, 32, 16),
@@ -37,8 +40,7 @@ BLOCKS = [
     (5, 2, 6, 112, 192), (5, 1, 6, 192, 192), (5, 1, 6, 192, 192), (5, 1, 6, 192, 192),
     (3, 1, 6, 192, 320),
 ]  # fmt: skip
-# Loud enough that the untrained language model already leans by it (at 2: 1.3 nats between 1.5 deviations up and down).
-GAIN = 4.0
+GAIN = 12.0  # how loud the loudest yes and no are, in lengths of the difference between the two words
 STEM_BLOCKS = 5  # stem and blocks 0..4 stay frozen: their output x8 is cached
 X16_BLOCK = 10
 
@@ -137,89 +139,79 @@ class Neck(nn.Module):
 
 
 class Vision(nn.Module):
+    """What the encoder decides (see), and how it tells the language model (speak)."""
+
     def __init__(self):
         super().__init__()
         self.lite0 = Lite0()
         self.neck = Neck()
-        cell = 2 * NECK + len(DENSE)
-        self.labels = nn.Linear(2 * NECK * 2 + len(DENSE), len(LABELS))
-        self.project_cell = nn.Linear(cell, HIDDEN)
-        self.project_image = nn.Linear(len(LABELS) + len(DENSE), HIDDEN, bias=False)
-        self.position = nn.Parameter(torch.randn(GRID * GRID, HIDDEN) * 0.02)
-        self.project_out = nn.Linear(HIDDEN, HIDDEN)
-        # A straight way for findings, starting at the language model's own words for them.
-        self.image_words = nn.Linear(len(LABELS) + len(DENSE), HIDDEN, bias=False)
-        self.cell_words = nn.Linear(len(DENSE), HIDDEN, bias=False)
-        # Each place of the grid also speaks of one finding of the whole image: its word, and yes or no.
-        self.spoken_word = nn.Parameter(torch.zeros(len(KINDS), GRID * GRID, HIDDEN))
-        self.spoken_sign = nn.Parameter(torch.zeros(HIDDEN))
-        self.register_buffer("said_scale", torch.ones(len(LABELS)))
+        self.labels = nn.Linear(4 * NECK + len(DENSE), len(LABELS))
+        # Calibration of the label logits on the tune part: bit = logit * scale + shift.
+        self.register_buffer("said_scale", torch.full((len(LABELS),), 0.5))
         self.register_buffer("said_shift", torch.zeros(len(LABELS)))
+        # The words, from the language model's own embedding (start_at_words). None of them is trained.
+        self.register_buffer("base", torch.zeros(HIDDEN))
+        self.register_buffer("spoken_word", torch.zeros(len(KINDS), PLACES, HIDDEN))
+        self.register_buffer("spoken_sign", torch.zeros(HIDDEN))
+        self.register_buffer("quiet_words", torch.zeros(len(LABELS), HIDDEN))
+        self.register_buffer("quiet_of", torch.zeros(len(KINDS), len(LABELS)))  # 1 where a kind has such a label
+        self.register_buffer("place_words", torch.zeros(PLACES, HIDDEN))
 
-    def cells(self, x8, x16, x32):
-        """-> cells [n, 49, cell], image [n, labels + dense], dense [n, d, 28, 28]"""
-        fused, dense = self.neck(x8, x16, x32)
-        highest = F.max_pool2d(fused, 4)
-        average = F.avg_pool2d(fused, 4)
-        logits = F.max_pool2d(dense, 4)
-        peak = logits.amax((2, 3))
-        pooled = torch.cat([average.mean((2, 3)), average.amax((2, 3)), highest.mean((2, 3)), highest.amax((2, 3))], 1)
-        labels = self.labels(torch.cat([pooled, peak * 0.25], 1))
-        cells = torch.cat([highest, average, logits * 0.25], 1).flatten(2).transpose(1, 2)
-        return cells, torch.cat([labels, peak], 1) * 0.25, dense
+    def see(self, x8):
+        """x8 [n, 40, 56, 56] -> label logits [n, labels], maps [n, dense, 28, 28]"""
+        fused, maps = self.neck(x8, *self.lite0.high(x8))
+        average, highest = F.avg_pool2d(fused, 4), F.max_pool2d(fused, 4)
+        pooled = [average.mean((2, 3)), average.amax((2, 3)), highest.mean((2, 3)), highest.amax((2, 3))]
+        return self.labels(torch.cat([*pooled, maps.amax((2, 3)) * 0.25], 1)), maps
 
-    def tokens(self, cells, image):
-        """-> [n, 49, 576]"""
-        hidden = self.project_cell(cells) + self.project_image(image)[:, None] + self.position
-        words = self.image_words(image)[:, None] + self.cell_words(cells[..., 2 * NECK :])
-        kind = torch.softmax(image[:, KINDS_AT] * 8, 1)
-        said = (image[:, : len(LABELS)] * self.said_scale + self.said_shift).clamp(-LOUDEST, LOUDEST)
-        bits = (kind[:, :, None] * said[:, SPOKEN_AT]).sum(1)
-        spoken = torch.einsum("nk,kth->nth", kind, self.spoken_word) + bits[..., None] * self.spoken_sign
-        return self.project_out(F.gelu(hidden)) + words + spoken
+    def decide(self, labels, maps):
+        """-> kind [n, 4] and place [n, 49], which sum to 1; bits [n, labels]"""
+        kind = torch.softmax(labels[:, KINDS_AT], 1)
+        cells = F.max_pool2d(maps, 4).flatten(2)
+        place = torch.stack([torch.softmax(cells[:, at].amax(1), 1) for at in MAPS_AT], 1)
+        place = (kind[:, : len(MAPS_AT), None] * place).sum(1)
+        bits = (labels * self.said_scale + self.said_shift).clamp(-LOUDEST, LOUDEST)
+        return kind, place, bits
+
+    def speak(self, kind, place, bits):
+        """-> tokens [n, 49, 576]"""
+        told = (kind[:, : len(SPOKEN_AT), None] * bits[:, SPOKEN_AT]).sum(1)
+        spoken = torch.einsum("nk,kth->nth", kind, self.spoken_word) + told[..., None] * self.spoken_sign
+        quiet = (bits * (kind @ self.quiet_of)) @ self.quiet_words
+        return spoken + (quiet + place @ self.place_words + self.base)[:, None]
 
     def forward(self, pixels):
-        x8 = self.lite0.low(pixels)
-        cells, image, _ = self.cells(x8, *self.lite0.high(x8))
-        return self.tokens(cells, image)
+        return self.speak(*self.decide(*self.see(self.lite0.low(pixels))))
 
 
 WORDS = {
-    "lesion": " lesion", "malignant": " malignant", "benign": " benign", "AP": " AP", "limb": " bone",
-    "Effusion": " fluid", "Cardiomegaly": " heart", "Infiltration": " infiltr", "Mass": " mass", "Nodule": " nod",
-    "Pleural_Thickening": " thickening", "Pneumothorax": " air", "hardware": " metal",
+    "lesion": " lesion", "malignant": " malignant", "AP": " AP", "limb": " bone", "blank": " nothing",
+    "Effusion": " effusion", "Cardiomegaly": " heart", "Infiltration": " infiltrate", "Mass": " mass", "Nodule": " nodule",
+    "Pleural_Thickening": " thickening", "hardware": " metal",
 }  # fmt: skip
+QUIET = [[*LIMB_REGIONS, *LIMB_VIEWS], [], ["AP"], []]  # of each kind, what every token also says, less loud
+COLUMNS, ROWS = [" left", " centre", " right"], [" upper", " middle", " lower"]
 
 
-def start_at_words(vision: Vision, words: tuple, stats: tuple) -> None:
-    """Builds the projector from the language model's own words, so that it can read the tokens from the start.
-
-    words: (encode, embedding); stats: threshold and deviation of the label logits (of `image`), mean and deviation
-    of the cells' dense part.
-    """
-    encode, embedding = words
-    (threshold, deviation), (cell_mean, cell_std) = stats
+def start_at_words(vision: Vision, encode, embedding: torch.Tensor) -> None:
+    """Builds the tokens from the language model's own words, so that it can read them from the start."""
     centre = embedding.mean(0)
 
-    def direction(name: str):
-        return embedding[encode(WORDS.get(name, " " + name.lower()))].mean(0) - centre
+    def direction(word: str):
+        return embedding[encode(word)].mean(0) - centre
+
+    def named(label: str):
+        return direction(WORDS.get(label, " " + label.lower().replace("_", " ")))
 
     with torch.no_grad():
-        quiet = torch.stack([direction(n) for n in LABELS], 1) * 0.15 / deviation
-        vision.image_words.weight.zero_()
-        vision.image_words.weight[:, : len(LABELS)] = quiet
-        cell_words = torch.stack([direction(n) for n in DENSE], 1) * 0.15 / cell_std
-        vision.cell_words.weight.copy_(cell_words)
-        yes, no = embedding[encode(" Yes")].mean(0), embedding[encode(" No")].mean(0)
-        vision.spoken_sign.copy_((yes - no) * GAIN)
-        vision.spoken_word.copy_(torch.stack([torch.stack([direction(n) for n in names]) for names in SPOKEN]))
-        vision.said_scale.copy_(1 / deviation)
-        vision.said_shift.copy_(-threshold / deviation)
-        vision.project_image.weight.zero_()
-        vision.position.normal_(0, 0.5)
-        vision.project_out.weight.normal_(0, 0.15 * embedding.std().item() / HIDDEN**0.5)
-        vision.project_out.bias.copy_(centre - quiet @ threshold - cell_words @ cell_mean)
-
-
-def label_logits(image):
-    return image[:, : len(LABELS)] * 4
+        vision.base.copy_(centre)
+        vision.spoken_sign.copy_((direction(" Yes") - direction(" No")) * GAIN / LOUDEST)
+        for k, kind in enumerate(KINDS):
+            names = SPOKEN[k] if k < len(SPOKEN) else [kind] * PLACES
+            vision.spoken_word[k] = torch.stack([named(n) + named(kind) for n in names])
+        for k, names in enumerate(QUIET):
+            for name in names:
+                vision.quiet_words[LABELS.index(name)] = named(name) * 0.1
+                vision.quiet_of[k, LABELS.index(name)] = 1
+        rows = [direction(ROWS[y * 3 // GRID]) + direction(COLUMNS[x * 3 // GRID]) for y in range(GRID) for x in range(GRID)]
+        vision.place_words.copy_(torch.stack(rows) * 0.3)

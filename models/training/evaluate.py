@@ -1,23 +1,23 @@
 """Does it look? Balanced accuracy on the report part with the true image minus that with another image.
 
-The other image is of the same set, region and view, of another group, with the opposite label.
-`--questions` only writes eval-questions.json; else WORK/nano.pt answers it from the cached features.
-Intervals: paired bootstrap over groups.
+The other image is of the same set, region and view, of another group, with the opposite label. Also: how often the top
+of the encoder's own map lies in a box. `--questions` only writes eval-questions.json (limbs and breasts); else
+WORK/nano.pt answers from the cached features and WORK/figures.json is written. Intervals: bootstrap over groups.
 """
 
 import hashlib
 import json
-import random
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from cache import FeatureCache
-from data import Record, arguments, data_folder, load_records
+from data import BOXED_CHEST_FINDINGS, Record, arguments, data_folder, load_records
 from encoder import Vision
-from lm import LanguageModel, Text, greedy
-from train import image_tokens, log_odds_of_each
+from lm import LanguageModel, Text, greedy, log_odds
+from questions import FINDINGS
+from train_vision import auc, box_hits
 
 QUESTIONS_FILE = Path(__file__).parent / "eval-questions.json"
 ASKED = {
@@ -25,6 +25,9 @@ ASKED = {
     "malignant": ["Is the lesion malignant?", "Is the lesion suspicious for malignancy?", "Does the lesion look malignant?"],
     "lesion": ["Is there a lesion?", "Do you see a lesion?", "Is a mass visible?"],
 }  # fmt: skip
+ASKED_OF_CHESTS = {"abnormal": ["Is the chest abnormal?"]} | {
+    name: ["Is the heart enlarged?"] if name == "Cardiomegaly" else [f"Is there {FINDINGS[name].nouns[0]}?"] for name in BOXED_CHEST_FINDINGS
+}
 
 
 def draw(options: list, *key: str):
@@ -32,10 +35,10 @@ def draw(options: list, *key: str):
     return options[int.from_bytes(digest[:8], "big") % len(options)]
 
 
-def eval_questions(records: list[Record]) -> list[dict]:
-    report = [r for r in records if r.part == "report" and r.set in ("fracatlas", "busi")]
+def eval_questions(records: list[Record], wording: dict[str, list[str]]) -> list[dict]:
+    report = [r for r in records if r.part == "report"]
     entries = []
-    for finding, wordings in ASKED.items():
+    for finding, wordings in wording.items():
         asked = [r for r in report if finding in r.findings and (finding != "malignant" or r.findings["lesion"])]
         for r in asked:
             opposite = [o for o in asked if o.region == r.region and o.view == r.view and o.group != r.group
@@ -79,38 +82,27 @@ def looking(true: np.ndarray, swapped: np.ndarray, about: tuple[np.ndarray, list
     }
 
 
-def auc(odds: np.ndarray, labels: np.ndarray) -> float:
-    wins = odds[labels][:, None] - odds[~labels][None]
-    return float((wins > 0).mean() + 0.5 * (wins == 0).mean())
-
-
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--questions", action="store_true")
-    parser.add_argument("--base", default="/tmp/train/base.gguf")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--greedy", type=int, default=5, help="so many free answers are printed")
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     work = Path(options.work)
     records = load_records(data_folder(options.data))
-    entries = eval_questions(records)
     if options.questions:
-        lines = ",\n".join("  " + json.dumps(e) for e in entries)
+        lines = ",\n".join("  " + json.dumps(e) for e in eval_questions(records, ASKED))
         QUESTIONS_FILE.write_text(f"[\n{lines}\n]\n")
         return
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     cache = FeatureCache(work, records)
-    plain = {i.record.id: i for i in cache.items if i.kind == "plain"}
-    model, text, vision = LanguageModel(options.base), Text(options.base), Vision()
-    state = torch.load(work / "nano.pt", weights_only=True)
-    vision.load_state_dict(state["vision"])
-    model.load_state_dict(state["lora"])
-    vision.eval()
+    report = {i.record.id: i for i in cache.part("report") if i.kind == "plain"}
+    model, text, vision = load_pack(work)
+    tokens = {i.record.id: t for i, t in zip(report.values(), image_tokens(vision, cache, list(report.values())), strict=True)}
     figures = {}
-    for finding in ASKED:
-        asked = [e for e in entries if e["finding"] == finding]
-        odds = answers((model, text, vision), cache, asked)
+    for finding, wordings in (ASKED | ASKED_OF_CHESTS).items():
+        asked = eval_questions(records, {finding: wordings})
+        odds = answers((model, text), tokens, asked)
         labels = np.array([e["label"] == "yes" for e in asked])
         groups = [e["group"] for e in asked]
         yes = {k: (v > 0).astype(int) for k, v in odds.items()}
@@ -120,15 +112,32 @@ def main() -> None:
             rest = (labels[keep], [g for g, k in zip(groups, keep, strict=True) if k])
             figures[finding + " without hardware"] = looking(yes["file"][keep], yes["swapped"][keep], rest)
         print(finding, json.dumps(figures[finding]), flush=True)
-    figures["notes"] = state["notes"]
+    figures["top of the map in a box"] = box_figures(vision, cache, [i for i in report.values() if i.boxes])
+    figures["notes"] = torch.load(work / "nano.pt", weights_only=True)["notes"]
     (work / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
-    show_answers(model, text, (vision, cache, [i for i in plain.values() if i.record.part == "report"]), options.greedy)
+    for number, item in enumerate(report.values()):
+        if number % 60 == 0:
+            for question in ("What do you see?", "Is there a fracture?", "Is the lesion malignant?", "Is the liver enlarged?", "Where is the abnormality?"):
+                answer = greedy(model, text, (tokens[item.record.id], question), 40)[0]
+                print(item.record.id, [k for k, v in item.findings.items() if v], "|", question, "->", answer, flush=True)
 
 
-def answers(models, cache: FeatureCache, asked: list[dict]) -> dict[str, np.ndarray]:
+def load_pack(work: Path) -> tuple[LanguageModel, Text, Vision]:
+    model, text, vision = LanguageModel(work / "base.gguf"), Text(work / "base.gguf"), Vision()
+    state = torch.load(work / "nano.pt", weights_only=True)
+    vision.load_state_dict(state["vision"])
+    model.load_state_dict(state["lora"])
+    return model, text, vision.eval()
+
+
+@torch.inference_mode()
+def image_tokens(vision: Vision, cache: FeatureCache, items: list) -> torch.Tensor:
+    parts = [items[at : at + 16] for at in range(0, len(items), 16)]
+    return torch.cat([vision.speak(*vision.decide(*vision.see(cache.x8(part)))) for part in parts])
+
+
+def answers(models, tokens: dict[str, torch.Tensor], asked: list[dict]) -> dict[str, np.ndarray]:
     """Log-odds of Yes for every question with its own image ("file") and with the other one ("swapped")."""
-    model, text, vision = models
-    plain = {i.record.id: i for i in cache.items if i.kind == "plain"}
     wanted: dict[str, list[tuple[str, int]]] = {}
     for number, e in enumerate(asked):
         for which in ("file", "swapped"):
@@ -137,25 +146,28 @@ def answers(models, cache: FeatureCache, asked: list[dict]) -> dict[str, np.ndar
     ids = sorted(wanted, key=lambda i: len(wanted[i]))
     for at in range(0, len(ids), 6):
         batch = ids[at : at + 6]
-        items = [plain[i] for i in batch]
-        with torch.inference_mode():
-            images = image_tokens(vision, cache, items, [False] * len(items))
         prompts = [[f"Modality: {asked[n]['modality']}.\n{asked[n]['question']}" for _, n in wanted[i]] for i in batch]
-        for i, values in zip(batch, log_odds_of_each(model, text, images, prompts), strict=True):
+        for i, values in zip(batch, log_odds(*models, torch.stack([tokens[i] for i in batch]), prompts), strict=True):
             for (which, n), value in zip(wanted[i], values.tolist(), strict=True):
                 odds[which][n] = value
     return odds
 
 
-def show_answers(model, text, source, count: int) -> None:
-    vision, cache, items = source
-    rng = random.Random(3)
-    for item in rng.sample(items, count):
-        with torch.inference_mode():
-            image = image_tokens(vision, cache, [item], [False])[0]
-        known = [k for k, v in item.findings.items() if v]
-        for question in ("What do you see?", rng.choice(["Is there a fracture?", "Is it malignant?", "Where is the abnormality?"])):
-            print(item.record.id, item.record.region, known, "|", question, "->", greedy(model, text, (image, question), 36)[0], flush=True)
+def box_figures(vision: Vision, cache: FeatureCache, items: list) -> dict:
+    """Per set: in the box, and in the box enlarged by 3 % of the image's long side, with intervals."""
+    hits = box_hits(vision, cache, items)
+    rng = np.random.default_rng(20261122)
+    result = {}
+    for name in ("fracatlas", "busi", "nih-cxr14", "nih-cxr14 without Cardiomegaly"):
+        at = [k for k, i in enumerate(items) if i.record.set == name.split(" ")[0] and not ("without" in name and i.boxes[0][0] == "Cardiomegaly")]
+        groups = sorted({items[k].record.group for k in at})
+        members = {g: [k for k in at if items[k].record.group == g] for g in groups}
+        draws = [hits[[k for g in rng.choice(groups, len(groups)) for k in members[g]]].mean(0) for _ in range(1000)]
+        low, high = np.percentile(draws, [2.5, 97.5], axis=0)
+        values = zip(("inside", "near"), hits[at].mean(0), low, high, strict=True)
+        result[name] = {"images": len(at)} | {k: {"value": round(float(p), 4), "low": round(float(a), 4), "high": round(float(b), 4)} for k, p, a, b in values}
+    print(json.dumps(result), flush=True)
+    return result
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
 from data import arguments
-from encoder import GRID, HIDDEN, KINDS, KINDS_AT, LABELS, LOUDEST, NECK, SPOKEN_AT, STEM_BLOCKS, X16_BLOCK, SameConv, Vision
+from encoder import GRID, HIDDEN, KINDS, KINDS_AT, LABELS, LOUDEST, MAPS_AT, PLACES, SPOKEN_AT, STEM_BLOCKS, X16_BLOCK, SameConv, Vision
 from image import MEAN, PAD_VALUE, SIZE, STD
 from lm import LINEARS
 
@@ -102,43 +102,48 @@ def neck(g: Graph, maps: tuple[str, str, str], vision: Vision) -> tuple[str, str
     return x, g.conv(x, n.dense, 28)[0]
 
 
-def projector(g: Graph, fused: str, dense: str, vision: Vision) -> str:
+def see(g: Graph, fused: str, maps: str, vision: Vision) -> str:
+    """-> label logits"""
     spatial = g.integers([2, 3])
-    quarter = g.number(0.25)
-    highest, average, logits = pool(g, "MaxPool", fused, 4), pool(g, "AveragePool", fused, 4), pool(g, "MaxPool", dense, 4)
+    average, highest = pool(g, "AveragePool", fused, 4), pool(g, "MaxPool", fused, 4)
 
     def reduce(kind, x):
         return g.op(kind, x, spatial, keepdims=0)
 
-    peak = reduce("ReduceMax", logits)
     pooled = [reduce("ReduceMean", average), reduce("ReduceMax", average), reduce("ReduceMean", highest), reduce("ReduceMax", highest)]
-    labels = g.linear(g.op("Concat", *pooled, g.op("Mul", peak, quarter), axis=1), vision.labels)
-    image = g.op("Mul", g.op("Concat", labels, peak, axis=1), quarter)
-    kind = g.op("Softmax", g.op("Mul", g.op("Gather", image, g.integers(KINDS_AT), axis=1), g.number(8)), axis=1)
-    kind = g.op("Unsqueeze", kind, g.integers([2]))  # [n, 3, 1]
-    shown = g.op("Slice", image, g.integers([0]), g.integers([len(LABELS)]), g.integers([1]))
-    said = g.op("Add", g.op("Mul", shown, g.weight(vision.said_scale)), g.weight(vision.said_shift))
-    said = g.op("Clip", said, g.number(-LOUDEST), g.number(LOUDEST))
-    said = g.op("Reshape", g.op("Gather", said, g.integers([k for row in SPOKEN_AT for k in row]), axis=1), g.integers([0, len(KINDS), GRID * GRID]))
-    bits = g.op("Unsqueeze", g.op("ReduceSum", g.op("Mul", kind, said), g.integers([1]), keepdims=0), g.integers([2]))
-    word = g.op("MatMul", g.op("Squeeze", kind, g.integers([2])), g.weight(vision.spoken_word.flatten(1)))
-    word = g.op("Reshape", word, g.integers([0, GRID * GRID, HIDDEN]))
-    spoken = g.op("Add", word, g.op("Mul", bits, g.weight(vision.spoken_sign)))
-    image = g.op("Unsqueeze", image, g.integers([1]))
-    rows = g.op("Concat", highest, average, g.op("Mul", logits, quarter), axis=1)
-    rows = g.op("Reshape", rows, g.integers([0, vision.project_cell.in_features, GRID * GRID]))
-    cells = g.op("Transpose", rows, perm=[0, 2, 1])
-    local = g.op("Slice", cells, g.integers([2 * NECK]), g.integers([2**31 - 1]), g.integers([2]))
-    hidden = g.op("Add", g.op("Add", g.linear(cells, vision.project_cell), g.linear(image, vision.project_image)), g.weight(vision.position))
-    words = g.op("Add", g.linear(image, vision.image_words), g.linear(local, vision.cell_words))
-    return g.op("Add", g.op("Add", g.linear(g.op("Gelu", hidden), vision.project_out), words), spoken)
+    peak = g.op("Mul", reduce("ReduceMax", maps), g.number(0.25))
+    return g.linear(g.op("Concat", *pooled, peak, axis=1), vision.labels)
+
+
+def speak(g: Graph, labels: str, maps: str, vision: Vision) -> str:
+    """-> image embeddings; Vision.decide and Vision.speak"""
+    kind = g.op("Softmax", g.op("Gather", labels, g.integers(KINDS_AT), axis=1), axis=1)
+    shown = g.op("Slice", kind, g.integers([0]), g.integers([len(SPOKEN_AT)]), g.integers([1]))
+    shown = g.op("Unsqueeze", shown, g.integers([2]))  # [n, 3, 1]
+
+    def of_kind(rows):  # [n, 3, 49] -> [n, 49]
+        return g.op("ReduceSum", g.op("Mul", shown, rows), g.integers([1]), keepdims=0)
+
+    cells = g.op("Reshape", pool(g, "MaxPool", maps, 4), g.integers([0, 0, PLACES]))
+    places = [g.op("ReduceMax", g.op("Gather", cells, g.integers(at), axis=1), g.integers([1]), keepdims=1) for at in MAPS_AT]
+    place = of_kind(g.op("Softmax", g.op("Concat", *places, axis=1), axis=2))
+    bits = g.op("Add", g.op("Mul", labels, g.weight(vision.said_scale)), g.weight(vision.said_shift))
+    bits = g.op("Clip", bits, g.number(-LOUDEST), g.number(LOUDEST))
+    told = g.op("Gather", bits, g.integers([k for row in SPOKEN_AT for k in row]), axis=1)
+    told = of_kind(g.op("Reshape", told, g.integers([0, len(SPOKEN_AT), PLACES])))
+    word = g.op("Reshape", g.op("MatMul", kind, g.weight(vision.spoken_word.flatten(1))), g.integers([0, PLACES, HIDDEN]))
+    spoken = g.op("Add", word, g.op("Mul", g.op("Unsqueeze", told, g.integers([2])), g.weight(vision.spoken_sign)))
+    quiet = g.op("Mul", bits, g.op("MatMul", kind, g.weight(vision.quiet_of)))
+    quiet = g.op("Add", g.op("MatMul", quiet, g.weight(vision.quiet_words)), g.op("MatMul", place, g.weight(vision.place_words)))
+    return g.op("Add", spoken, g.op("Unsqueeze", g.op("Add", quiet, g.weight(vision.base)), g.integers([1])))
 
 
 def vision_graph(vision: Vision) -> onnx.ModelProto:
     g = Graph()
     g.zero, g.six = g.number(0), g.number(6)
-    fused, dense = neck(g, lite0(g, "pixel_values", vision), vision)
-    g.nodes.append(helper.make_node("Identity", [projector(g, fused, dense, vision)], ["image_embeddings"]))
+    fused, maps = neck(g, lite0(g, "pixel_values", vision), vision)
+    tokens = speak(g, see(g, fused, maps, vision), maps, vision)
+    g.nodes.append(helper.make_node("Identity", [tokens], ["image_embeddings"]))
     graph = helper.make_graph(
         g.nodes, "vision",
         [helper.make_tensor_value_info("pixel_values", TensorProto.FLOAT, ["n", 3, SIZE, SIZE])],

@@ -6,6 +6,7 @@ head order.
 """
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import gguf
@@ -146,48 +147,64 @@ class Text:
         return self.encode(f"\n{user_text}<|im_end|>\n<|im_start|>assistant\n")
 
 
-def packed(model: LanguageModel, text: Text, turns: list[tuple[str, str]], image_tokens: int, short=()):
-    """One image, several independent turns in one sequence.
+@dataclass(frozen=True)
+class Packed:
+    """Independent turns about one image in one sequence; each sees the image and itself only."""
 
-    -> ids [s] (-1 at the image), positions [s], mask [1, s, s], and per turn the rows that predict the
-    answer's tokens with those tokens. Turns see the prefix and themselves only. Of a short turn only the
-    answer's first token (Yes or No) is asked for.
-    """
+    ids: torch.Tensor  # [s], -1 at the image
+    positions: torch.Tensor  # [s]
+    mask: torch.Tensor  # bool [1, s, s]
+    spans: list[list[int]]  # of each turn, the rows that predict the tokens of its reply
+
+
+def packed(text: Text, turns: list[tuple[str, list[int]]], image_tokens: int) -> Packed:
+    """turns: question and the ids of the reply."""
     prefix = [*text.before, *[-1] * image_tokens]
     ids, positions, owner = list(prefix), list(range(len(prefix))), [0] * len(prefix)
     spans = []
-    for number, (question, answer) in enumerate(turns, 1):
-        ask, reply = text.after(question), [*text.encode(answer), text.end]
-        if short and short[number - 1]:
-            reply = reply[:1]
+    for number, (question, reply) in enumerate(turns, 1):
+        ask = text.after(question)
         first = len(ids) + len(ask) - 1
         segment = ask + reply[:-1]
-        spans.append((list(range(first, first + len(reply))), reply))
+        spans.append(list(range(first, first + len(reply))))
         ids += segment
         positions += range(len(prefix), len(prefix) + len(segment))
         owner += [number] * len(segment)
     own = torch.tensor(owner)
     causal = torch.ones(len(ids), len(ids), dtype=torch.bool).tril()
     mask = causal & ((own[:, None] == own[None]) | (own[None] == 0))
-    return torch.tensor(ids), torch.tensor(positions), mask[None], spans
+    return Packed(torch.tensor(ids), torch.tensor(positions), mask[None], spans)
 
 
-def hidden_states(model: LanguageModel, packs: list[tuple], images: torch.Tensor):
+def hidden_states(model: LanguageModel, packs: list[Packed], images: torch.Tensor):
     """Runs a batch of packs (padded on the right) with image tokens [b, T, hidden]."""
-    longest = max(len(p[0]) for p in packs)
+    longest = max(len(p.ids) for p in packs)
     rows = []
     positions = torch.zeros(len(packs), longest, dtype=torch.long)
     mask = torch.zeros(len(packs), 1, longest, longest, dtype=torch.bool)
     mask[:, :, :, 0] = True  # a padded row attends to something, so that no NaN arises
-    for i, (ids, where, seen, _) in enumerate(packs):
-        n = len(ids)
-        x = model.embedding[ids.clamp(min=0)]
-        at = int((ids == -1).nonzero()[0])
+    for i, pack in enumerate(packs):
+        n = len(pack.ids)
+        x = model.embedding[pack.ids.clamp(min=0)]
+        at = int((pack.ids == -1).nonzero()[0])
         x = torch.cat([x[:at], images[i], x[at + images.shape[1] :]])
         rows.append(F.pad(x, (0, 0, 0, longest - n)))
-        positions[i, :n] = where
-        mask[i, :, :n, :n] = seen
+        positions[i, :n] = pack.positions
+        mask[i, :, :n, :n] = pack.mask
     return model(torch.stack(rows), positions, mask)
+
+
+@torch.inference_mode()
+def log_odds(model: LanguageModel, text: Text, images: torch.Tensor, questions: list[list[str]]) -> list[torch.Tensor]:
+    """log p(Yes) - log p(No) of the first answer token, for several questions about each image."""
+    yes, no = text.encode("Yes")[0], text.encode("No")[0]
+    packs = [packed(text, [(q, [yes]) for q in asked], images.shape[1]) for asked in questions]
+    hidden = hidden_states(model, packs, images)
+    odds = []
+    for i, pack in enumerate(packs):
+        logits = model.logits(hidden[i, [at[0] for at in pack.spans]])
+        odds.append(logits[:, yes] - logits[:, no])
+    return odds
 
 
 @torch.inference_mode()

@@ -12,11 +12,10 @@ import torch
 from PIL import Image
 
 from data import arguments
-from encoder import Vision
+from evaluate import load_pack
 from export import round_to_fp16
 from image import fit, normalise
-from lm import LanguageModel, Text, greedy
-from train import log_odds
+from lm import greedy, log_odds
 
 FIXTURE = Path(__file__).resolve().parents[2] / "test/fixtures/nano-parity.json"
 DRAWN = [
@@ -36,16 +35,10 @@ def draw(about: dict) -> Image.Image:
 
 
 def main() -> None:
-    parser = arguments(__doc__.splitlines()[0])
-    parser.add_argument("--base", default="/tmp/train/base.gguf")
-    options = parser.parse_args()
-    state = torch.load(Path(options.work) / "nano.pt", weights_only=True)
-    model, text, vision = LanguageModel(options.base), Text(options.base), Vision()
-    vision.load_state_dict(state["vision"])
-    model.load_state_dict(state["lora"])
+    work = Path(arguments(__doc__.splitlines()[0]).parse_args().work)
+    model, text, vision = load_pack(work)
     round_to_fp16(vision)
     round_to_fp16(model)
-    vision.eval()
     cases = []
     for about in DRAWN:
         fitted, _, left, top = fit(draw(about))
@@ -53,7 +46,7 @@ def main() -> None:
         with torch.inference_mode():
             tokens = vision(torch.from_numpy(normalise(pixels))[None])[0]
         answer, ids, logs = greedy(model, text, (tokens, about["question"]), 40)
-        odds = log_odds(model, text, tokens[None], [about["question"]])[0]
+        odds = log_odds(model, text, tokens[None], [[about["question"]]])[0][0]
         cases.append({
             **about, "offset": [left, top], "fitted_sum": int(pixels.astype(np.int64).sum()),
             "fitted_row_224": pixels[224, ::16].tolist(),

@@ -1,14 +1,16 @@
-"""Turns what is known of an image into questions and short declarative answers.
+"""Questions about what the encoder decided, and short declarative answers.
 
-A yes/no question is answered "Yes. <sentence>" or "No. <sentence>", an either/or question
-"<Choice>. <sentence>", where the sentence is the finding affirmed or negated: each sentence has its
-contradiction in this file. Half of them name the choices in a line of their own.
+Answers follow the encoder's bits: "Yes. <sentence>" or "No. <sentence>" to a yes/no question, "<Choice>. <sentence>" to
+an either/or question, where the sentence is the finding affirmed or negated: each sentence has its contradiction in this
+file. An open question gets the same sentences by the same bits. How sure an answer is, is the probability that the bit
+stands for (a bit is half of a logit). Half of the yes/no questions name the choices in a line of their own.
 """
 
+import math
 import random
 from dataclasses import dataclass
 
-from data import LIMB_REGIONS, Record
+from data import CHEST_FINDINGS, LIMB_REGIONS
 
 NOT_SHOWN = "The image does not show this."
 
@@ -87,6 +89,32 @@ def bare(noun: str) -> str:
     return noun.split(" ", 1)[1] if noun.split(" ", 1)[0] in ("a", "an") else noun
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What the encoder decided of an image."""
+
+    kind: str  # limb | breast | chest | blank
+    bits: dict[str, float]
+    regions: list[str]
+    views: list[str]
+    place: str  # of the main finding: "the upper left"
+
+    def says(self, name: str) -> bool:
+        return self.bits[name] > 0
+
+
+@dataclass(frozen=True)
+class Turn:
+    question: str
+    answer: str
+    others: tuple[tuple[str, float], ...] = ()  # other answers and how probable they are
+    alone: bool = False  # only what follows from where the answers part is learned
+
+
+def probability(bit: float) -> float:
+    return 1 / (1 + math.exp(-2 * bit))
+
+
 def with_choices(question: str, choices: tuple[str, str], rng: random.Random) -> str:
     """Half of the polar questions list their choices, in the form the app uses."""
     if rng.random() < 0.5:
@@ -96,20 +124,34 @@ def with_choices(question: str, choices: tuple[str, str], rng: random.Random) ->
     return f"{question}\nChoices: {', '.join(c.lower() for c in order)}."
 
 
-def polar(name: str, value: bool, rng: random.Random) -> tuple[str, str]:
-    """One yes/no or either/or question on a finding, with its answer."""
-    finding = FINDINGS[name]
-    sentence = finding.affirmed if value else finding.negated
+def sentence(name: str, value: bool) -> str:
+    return FINDINGS[name].affirmed if value else FINDINGS[name].negated
+
+
+def polar(name: str, shown: Shown, rng: random.Random) -> Turn:
+    """One yes/no or either/or question on a finding, with its answer and the opposite one."""
+    bit = shown.bits[name]
     draw = rng.random()
-    if name in EITHER and draw < 0.15:
-        choices, questions = rng.choice(EITHER[name])
-        return with_choices(rng.choice(questions), choices, rng), f"{choices[0] if value else choices[1]}. {sentence}"
-    if name in INVERSE_POLAR and draw < 0.3:
-        yes, question = not value, rng.choice(INVERSE_POLAR[name])
+    if name in EITHER and draw < 0.12:
+        (yes, no), questions = rng.choice(EITHER[name])
+        question = with_choices(rng.choice(questions), (yes, no), rng)
+    elif name in INVERSE_POLAR and draw < 0.27:
+        yes, no, question = "No", "Yes", rng.choice(INVERSE_POLAR[name])
     else:
-        yes, question = value, polar_question(name, rng)
-    question = loosen(question, rng)
-    return with_choices(question, ("Yes", "No"), rng), f"{'Yes' if yes else 'No'}. {sentence}"
+        yes, no, question = "Yes", "No", polar_question(name, rng)
+    if yes in ("Yes", "No"):
+        question = with_choices(loosen(question, rng), ("Yes", "No"), rng)
+    if draw > 0.8:  # the sentence without its yes or no, as evidence scores it
+        stated = [sentence(name, bit > 0), sentence(name, bit <= 0)]
+        return Turn(question, stated[0], ((stated[1], probability(-abs(bit))),), alone=True)
+    negated = negated_malignant(shown) if name == "malignant" else sentence(name, False)
+    stated = [f"{yes}. {sentence(name, True)}", f"{no}. {negated}"]
+    stated = stated if bit > 0 else stated[::-1]
+    return Turn(question, stated[0], ((stated[1], probability(-abs(bit))),))
+
+
+def negated_malignant(shown: Shown) -> str:
+    return sentence("malignant", False) if shown.says("lesion") else sentence("lesion", False)
 
 
 def polar_question(name: str, rng: random.Random) -> str:
@@ -130,150 +172,154 @@ def loosen(question: str, rng: random.Random) -> str:
     return question
 
 
-def place(boxes: list[list[float]], size: int) -> str:
-    """Coarse place of the largest box, in terms of the image (not of the patient's side)."""
-    x, y, w, h = max(boxes, key=lambda b: b[2] * b[3])
-    column, row = int(min(2, 3 * (x + w / 2) / size)), int(min(2, 3 * (y + h / 2) / size))
-    words = [["upper left", "upper middle", "upper right"], ["left", "centre", "right"], ["lower left", "lower middle", "lower right"]]
-    return f"It is in the {words[max(0, row)][max(0, column)]} of the image."
+def place_name(column: int, row: int) -> str:
+    """0..2 each, in terms of the image (not of the patient's side)."""
+    return [["upper left", "upper middle", "upper right"], ["left", "centre", "right"], ["lower left", "lower middle", "lower right"]][row][column]
 
 
-def questions_for(record: Record, state, rng: random.Random, count: int = 6) -> list[tuple[str, str]]:
-    """count (user text, answer) pairs for an image. state: findings, boxes in the fitted image, blank."""
-    findings, boxes, blank = state
-    if blank:
-        pairs = [blank_pair(record, rng) for _ in range(count)]
-    elif record.set == "fracatlas":
-        pairs = limb(record, findings, boxes, rng)
-    elif record.set == "busi":
-        pairs = breast(findings, boxes, rng)
+def open_turn(question: str, parts: tuple[str, str, str], bit: float) -> Turn:
+    """parts: what stands before, the sentences by the bit, the sentences by its opposite."""
+    before, stated, opposite = parts
+    answers = [f"{before} {stated}".strip(), f"{before} {opposite}".strip()]
+    return Turn(question, answers[0], ((answers[1], probability(-abs(bit))),))
+
+
+def turns_for(shown: Shown, rng: random.Random, count: int = 8) -> list[Turn]:
+    """count questions about an image, more than half of them yes/no."""
+    if shown.kind == "blank":
+        turns = [declined(any_question(rng)) for _ in range(count)]
     else:
-        pairs = chest(record, findings, boxes, rng)
-    if not blank:
-        pairs += [foreign(record, rng)] if rng.random() < 0.3 else []
-        polar_share = (count + 1) // 2
-        pairs = pairs[:polar_share] + rng.sample(pairs[polar_share:], min(count - polar_share, len(pairs) - polar_share))
-    return [(header(record, rng) + question, answer) for question, answer in pairs]
+        turns = {"limb": limb, "breast": breast, "chest": chest}[shown.kind](shown, rng)
+        polars = (count + 1) // 2
+        turns = turns[:polars] + rng.sample(turns[polars:], count - polars - 1) + [declined(foreign(shown.kind, rng))]
+    heads = [header(shown, rng) for _ in turns]
+    return [Turn(head + t.question, t.answer, t.others, t.alone) for head, t in zip(heads, turns, strict=True)]
 
 
-def limb(record: Record, findings, boxes, rng):
-    broken = findings["fracture"]
-    own = [b for n, b in boxes if n == "fracture"]
-    region = " and ".join(record.region.split("+"))
-    main = FINDINGS["fracture"].affirmed if broken else FINDINGS["fracture"].negated
-    where = f" {place(own, 448)}" if broken and own else ""
-    view = record.view.replace("+", " and ")
-    other = rng.choice([r for r in LIMB_REGIONS if r not in record.region])
-    asked = rng.choice([record.region.split("+")[0], other])
-    pairs = [polar("fracture", broken, rng), polar("fracture", broken, rng), polar("fracture", broken, rng)]
-    pairs += [
-        (rng.choice(OPEN), f"This is a radiograph of the {region}. {main}{where}"),
-        (rng.choice(WRONG), main + where),
-        (rng.choice(WHERE).format(the="the fracture"), (where.strip() or main)),
-        (rng.choice(REGION), f"The image shows the {region}."),
-        (rng.choice(VIEW), f"The view is {view}."),
-        (rng.choice(MODALITY), "This is a radiograph."),
-        yes_no(f"Is this the {asked}?", asked in record.region, f"The image shows the {region}."),
+def limb(shown: Shown, rng: random.Random) -> list[Turn]:
+    bit = shown.bits["fracture"]
+    where = f"It is in the {shown.place} of the image."
+    both = [f"{FINDINGS['fracture'].affirmed} {where}", FINDINGS["fracture"].negated]
+    stated, opposite = both if bit > 0 else both[::-1]
+    region = f"The image shows the {' and '.join(shown.regions)}."
+    asked = rng.choice([shown.regions[0], rng.choice([r for r in LIMB_REGIONS if r not in shown.regions])])
+    return [
+        *[polar("fracture", shown, rng) for _ in range(4)],
+        open_turn(rng.choice(OPEN), (f"This is a radiograph of the {' and '.join(shown.regions)}.", stated, opposite), bit),
+        open_turn(rng.choice(WRONG), ("", stated, opposite), bit),
+        open_turn(rng.choice(WHERE).format(the="the fracture"), ("", where if bit > 0 else both[1], both[1] if bit > 0 else where), bit),
+        Turn(rng.choice(REGION), region),
+        Turn(rng.choice(VIEW), f"The view is {' and '.join(shown.views)}."),
+        Turn(rng.choice(MODALITY), "This is a radiograph."),
+        yes_no(f"Is this the {asked}?", asked in shown.regions, region),
         yes_no(rng.choice(["Is this an X-ray?", "Is this a radiograph?"]), True, "This is a radiograph."),
+        polar("hardware", shown, rng),
+        polar("hardware", shown, rng),
     ]
-    if findings.get("hardware") or rng.random() < 0.15:
-        pairs.append(polar("hardware", findings["hardware"], rng))
-    return pairs
 
 
-def breast(findings, boxes, rng):
-    lesion = findings["lesion"]
-    own = [b for _, b in boxes]
-    pairs = []
-    where = f" {place(own, 448)}" if lesion and own else ""
-    if lesion:
-        nature = FINDINGS["malignant"].affirmed if findings["malignant"] else FINDINGS["malignant"].negated
-        sentences = f"There is a lesion. {nature}"
-        pairs += [polar("malignant", findings["malignant"], rng) for _ in range(3)]
-        pairs += [polar("lesion", True, rng)]
-    else:
-        sentences = "There is no lesion."
-        pairs += [polar("lesion", False, rng) for _ in range(3)]
-        question, _ = polar("malignant", False, rng)
-        if " or " not in question and "Choices" not in question and "enign" not in question:
-            pairs.append((question, "No. There is no lesion."))
-    pairs += [
-        (rng.choice(OPEN), f"This is a breast ultrasound. {sentences}{where}"),
-        (rng.choice(WRONG), sentences + where),
-        (rng.choice(WHERE).format(the="the lesion"), where.strip() or sentences),
-        (rng.choice(REGION), "The image shows the breast."),
-        (rng.choice(MODALITY), "This is an ultrasound image."),
+def breast(shown: Shown, rng: random.Random) -> list[Turn]:
+    bit, malignant = shown.bits["lesion"], shown.bits["malignant"]
+    where = f"It is in the {shown.place} of the image."
+    both = [f"{FINDINGS['lesion'].affirmed} {sentence('malignant', malignant > 0)} {where}", FINDINGS["lesion"].negated]
+    stated, opposite = both if bit > 0 else both[::-1]
+    pair = ["malignant", "lesion"]
+    return [
+        *[polar(name, shown, rng) for name in [*pair, *pair]],
+        open_turn(rng.choice(OPEN), ("This is a breast ultrasound.", stated, opposite), bit),
+        open_turn(rng.choice(WRONG), ("", stated, opposite), bit),
+        open_turn(rng.choice(WHERE).format(the="the lesion"), ("", where if bit > 0 else both[1], both[1] if bit > 0 else where), bit),
+        Turn(rng.choice(REGION), "The image shows the breast."),
+        Turn(rng.choice(MODALITY), "This is an ultrasound image."),
         yes_no("Is this an ultrasound?", True, "This is an ultrasound image."),
         yes_no(rng.choice(["Is this an X-ray?", "Is this a mammogram?"]), False, "This is an ultrasound image."),
     ]
-    return pairs
 
 
-def chest(record: Record, findings, boxes, rng):
-    # Findings are asked about so that each is as often present as absent; the rare are asked rarely.
-    weights = {"Infiltration": 5, "Effusion": 5, "Atelectasis": 4, "Cardiomegaly": 3, "Pneumothorax": 3, "Nodule": 3,
-               "Mass": 2, "Pneumonia": 2, "Consolidation": 2, "Edema": 1, "Emphysema": 1, "Fibrosis": 1, "Pleural_Thickening": 1}  # fmt: skip
-    present = [n for n in FINDINGS if n in findings and findings[n] and n not in ("abnormal",)]
-    absent = [n for n in weights if findings.get(n) is False]
-    rng.shuffle(present)
-    draws = rng.choices(absent, [weights[n] for n in absent], k=4) if absent else []
-    absent = list(dict.fromkeys(draws))[: 2 if present else 3]
-    pairs = [polar(n, True, rng) for n in present[:3]] + [polar(n, False, rng) for n in absent]
-    rng.shuffle(pairs)
-    where = ""
-    if boxes:
-        name = boxes[0][0]
-        where = " " + place([b for n, b in boxes if n == name], 448)
-        pairs.append((rng.choice(WHERE).format(the=f"the {bare(FINDINGS[name].nouns[0])}"), where.strip()))
-    if "abnormal" in findings:
-        pairs.append(polar("abnormal", findings["abnormal"], rng))
-        boxed = [n for n, _ in boxes]
-        order = sorted(present, key=lambda n: n not in boxed)[:3]
-        sentences = " ".join(FINDINGS[n].affirmed for n in order) or FINDINGS["abnormal"].negated
-        pairs.append((rng.choice(OPEN), f"This is a chest radiograph. {sentences}"))
-        pairs.append((rng.choice(WRONG), sentences))
-    pairs.append((rng.choice(REGION), "The image shows the chest."))
-    pairs.append((rng.choice(MODALITY), "This is a radiograph."))
-    if record.view:
-        asked = rng.choice(["AP", "PA"])
-        pairs.append((rng.choice(VIEW), f"The view is {record.view}."))
-        pairs.append(yes_no(f"Is this {'an' if asked == 'AP' else 'a'} {asked} film?", asked == record.view, f"The view is {record.view}."))
-    return pairs
+def chest(shown: Shown, rng: random.Random) -> list[Turn]:
+    names = [n for n in CHEST_FINDINGS if n != "Hernia"]
+    present = sorted((n for n in names if shown.says(n)), key=lambda n: -shown.bits[n])
+    absent = [n for n in names if not shown.says(n)]
+    some = rng.sample(present, min(2, len(present)))
+    asked = [*some, *rng.sample(absent, min(3 - len(some), len(absent)))]
+    bit = shown.bits["abnormal"]
+    both = [FINDINGS["abnormal"].affirmed, FINDINGS["abnormal"].negated]
+    stated, opposite = both if bit > 0 else both[::-1]
+    turns = [*[polar(n, shown, rng) for n in asked], polar("abnormal", shown, rng)]
+    rng.shuffle(turns)
+    ap = shown.views == ["AP"]
+    view = f"The view is {'AP' if ap else 'PA'}."
+    return turns + [
+        open_turn(rng.choice(OPEN), ("This is a chest radiograph.", stated, opposite), bit),
+        open_turn(rng.choice(WRONG), ("", stated, opposite), bit),
+        Turn(rng.choice(REGION), "The image shows the chest."),
+        Turn(rng.choice(MODALITY), "This is a radiograph."),
+        Turn(rng.choice(VIEW), view),
+        yes_no("Is this an AP film?", ap, view),
+        yes_no("Is this a PA film?", not ap, view),
+    ]
 
 
-def yes_no(question: str, yes: bool, sentence: str) -> tuple[str, str]:
-    return question, f"{'Yes' if yes else 'No'}. {sentence}"
+def yes_no(question: str, yes: bool, stated: str) -> Turn:
+    return Turn(question, f"{'Yes' if yes else 'No'}. {stated}")
 
 
-def foreign(record: Record, rng: random.Random) -> tuple[str, str]:
+def declined(question: str) -> Turn:
+    """Not answered; and yes stays as likely as no, so that the odds are even."""
+    return Turn(question, NOT_SHOWN, (("Yes", 0.04), ("No", 0.04)))
+
+
+OWN = {"limb": ["fracture", "hardware"], "breast": ["lesion", "malignant"], "chest": [*CHEST_FINDINGS, "abnormal"]}
+SHARED = ["abnormal", "Mass", "Nodule", "lesion", "Hernia"]  # what other kinds of images could show as well
+ELSEWHERE = [
+    "liver", "brain", "kidney", "spleen", "gallbladder", "pancreas", "stomach", "bladder", "prostate", "uterus", "thyroid",
+    "colon", "appendix", "aorta", "eye", "skull", "teeth", "spine", "bowel", "ovary",
+]  # fmt: skip
+ABOUT_ELSEWHERE = [
+    "Is the {it} enlarged?", "Is the {it} normal?", "Is there a {it} lesion?", "Is there a lesion in the {it}?", "Is the {it} inflamed?",
+    "What is wrong with the {it}?", "Is there a mass in the {it}?", "Do you see the {it}?", "Where is the {it}?", "Describe the {it}.",
+    "Is there bleeding in the {it}?", "Does the {it} look abnormal?", "How large is the {it}?", "Are there stones in the {it}?",
+]  # fmt: skip
+UNANSWERABLE = [
+    "Is the patient pregnant?", "What is the patient's name?", "How old is the patient?", "Does the patient have a fever?",
+    "Does the patient have diabetes?", "Is there a stroke?", "Is there a brain tumor?", "Are there kidney stones?", "Is there a hemorrhage in the brain?",
+    "Does the patient smoke?", "What drugs does the patient take?", "Is there appendicitis?", "Are there gallstones?", "Is the patient male or female?",
+    "What is the blood pressure?", "Is there a liver cyst?", "What is the weather?", "Is there hydrocephalus?", "Who took this image?",
+]  # fmt: skip
+
+
+def foreign(kind: str, rng: random.Random) -> str:
     """A question that this kind of image cannot answer."""
-    own = {"fracatlas": ["fracture", "hardware"], "busi": ["lesion", "malignant"]}.get(record.set)
-    others = [n for n in FINDINGS if n not in own] if own else ["fracture", "malignant", "hardware"]
-    others = [n for n in others if n not in ("abnormal", "Mass", "Nodule", "lesion")]
-    return polar_question(rng.choice(others), rng), NOT_SHOWN
+    draw = rng.random()
+    if draw < 0.4:
+        return rng.choice(ABOUT_ELSEWHERE).format(it=rng.choice(ELSEWHERE))
+    if draw < 0.55:
+        return rng.choice(UNANSWERABLE)
+    others = [n for k, names in OWN.items() if k != kind for n in names if n not in SHARED]
+    main = [n for n in ("fracture", "malignant") if n in others]
+    return polar_question(rng.choice(main if rng.random() < 0.5 else others), rng)
 
 
-def blank_pair(record: Record, rng: random.Random) -> tuple[str, str]:
-    """Nothing can be seen: said so, and otherwise yes as often as no, so that the odds stay even."""
-    names = {"fracatlas": ["fracture"], "busi": ["lesion", "malignant"]}.get(record.set) or list(FINDINGS)[4:12]
-    question, answer = polar(rng.choice(names), rng.random() < 0.5, rng)
-    return question, NOT_SHOWN if rng.random() < 0.6 else answer
-
-
-def header(record: Record, rng: random.Random) -> str:
-    """The closed header line, with fields missing at random."""
-    if rng.random() < 0.35:
-        return ""
-    ultrasound = record.set == "busi"
-    fields = [f"Modality: {'US' if ultrasound else rng.choice(['CR', 'DX'])}."]
+def any_question(rng: random.Random) -> str:
     if rng.random() < 0.75:
-        part = "BREAST" if ultrasound else "CHEST" if record.region == "chest" else limb_part(record, rng)
+        return polar_question(rng.choice([*FINDINGS, "fracture", "fracture", "malignant", "lesion", "lesion"]), rng)
+    return rng.choice(OPEN + WRONG)
+
+
+def header(shown: Shown, rng: random.Random) -> str:
+    """The closed header line, with fields missing at random."""
+    if rng.random() < 0.3:
+        return ""
+    kind = shown.kind if shown.kind != "blank" else rng.choice(["limb", "breast", "chest"])
+    fields = [f"Modality: {'US' if kind == 'breast' else rng.choice(['CR', 'DX'])}."]
+    if rng.random() < 0.75:
+        part = limb_part(shown, rng) if kind == "limb" else kind.upper()
         fields.append(f"Body part: {part}.")
-    if record.set == "nih-cxr14" and record.view and rng.random() < 0.5:
-        fields.append(f"View: {record.view}.")
+    if kind == "chest" and shown.views and rng.random() < 0.4:
+        fields.append(f"View: {shown.views[0]}.")
     return " ".join(fields) + "\n"
 
 
-def limb_part(record: Record, rng: random.Random) -> str:
-    region = rng.choice(record.region.split("+"))
+def limb_part(shown: Shown, rng: random.Random) -> str:
+    region = rng.choice(shown.regions or LIMB_REGIONS)
     return BODY_PARTS[region][0] if rng.random() < 0.5 else rng.choice(BODY_PARTS[region])

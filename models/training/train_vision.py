@@ -1,6 +1,7 @@
-"""Trains the neck and its auxiliary heads on cached features: findings, region, view, and boxes as maps.
+"""Trains the vision side on the cached lower features: findings, region, view, and boxes as maps.
 
-Needs features.py's cache. Writes WORK/vision.pt (the best epoch by the tune part).
+First the new neck and heads alone, then the encoder's upper blocks with them. Needs features.py's cache. Writes
+WORK/vision.pt (the best assessment by the tune part).
 """
 
 import json
@@ -14,11 +15,13 @@ import torch.nn.functional as F
 
 from cache import FeatureCache, Item
 from data import BOXED_CHEST_FINDINGS, LIMB_REGIONS, LIMB_VIEWS, arguments, data_folder, load_records
-from encoder import DENSE, LABELS, Vision, label_logits
+from encoder import DENSE, LABELS, STEM_BLOCKS, Vision
 from features import pretrained_path
 from image import SIZE
 
 MAP = 28
+SMOOTHING = 0.05
+WEIGHTS = {"fracture": 8.0, "lesion": 6.0, "malignant": 8.0, "abnormal": 4.0} | {n: 0.5 for n in [*LIMB_REGIONS, *LIMB_VIEWS, "AP"]}
 OWN_MAPS = {"fracatlas": ["fracture"], "busi": ["benign", "malignant"], "nih-cxr14": BOXED_CHEST_FINDINGS}
 
 
@@ -26,8 +29,7 @@ def label_targets(item: Item) -> np.ndarray:
     """1, 0 or -1 (unknown) for every entry of LABELS."""
     known: dict[str, bool] = dict(item.findings)
     record = item.record
-    if record.set == "busi" and not known.get("lesion", False):
-        known.pop("malignant", None)  # malignant or not is asked of lesions only
+    known["blank"] = item.kind == "blank"
     if item.kind != "blank":
         known |= {"limb": record.set == "fracatlas", "breast": record.set == "busi", "chest": record.region == "chest"}
         if record.set == "fracatlas":
@@ -58,18 +60,12 @@ def map_targets(item: Item) -> np.ndarray:
     return targets
 
 
-def flip(maps, targets):
-    return [m.flip(-1) for m in maps], targets.flip(-1)
-
-
-def losses(vision: Vision, maps, labels, dense_targets):
-    _, image, dense = vision.cells(*maps)
-    logits = label_logits(image)
-    known = labels >= 0
-    weight = torch.ones(len(LABELS))
-    weight[:3] = 4.0
-    per = F.binary_cross_entropy_with_logits(logits, labels.clamp(min=0), reduction="none") * known * weight
-    label_loss = per.sum() / (known * weight).sum()
+def losses(vision: Vision, x8, labels, dense_targets):
+    logits, dense = vision.see(x8)
+    weight = torch.tensor([WEIGHTS.get(name, 1.0) for name in LABELS]) * (labels >= 0)
+    smooth = labels.clamp(min=0) * (1 - 2 * SMOOTHING) + SMOOTHING
+    per = F.binary_cross_entropy_with_logits(logits, smooth, reduction="none")
+    label_loss = (per * weight).sum() / weight.sum()
     known_maps = (dense_targets >= 0).float()
     per = F.binary_cross_entropy_with_logits(dense, dense_targets.clamp(min=0), reduction="none")
     p = torch.sigmoid(dense)
@@ -95,95 +91,152 @@ def auc(scores: np.ndarray, truth: np.ndarray) -> float:
     return float((order[pos].mean() - (pos.sum() - 1) / 2) / (~pos).sum())
 
 
+class Draw:
+    """Draws a batch: each set's main classes as often as each other; a boxed image often with its box removed beside it."""
+
+    def __init__(self, items: list[Item]):
+        self.removed: dict[str, list[Item]] = {}
+        self.pools: dict[tuple, dict[str, list[Item]]] = {}
+        for item in items:
+            if item.kind == "removed":
+                self.removed.setdefault(item.record.id, []).append(item)
+            else:
+                key = (item.record.set, "blank" if item.kind == "blank" else self.label(item.record))
+                self.pools.setdefault(key, {}).setdefault(item.record.id, []).append(item)
+
+    def label(self, record) -> str:
+        if record.set == "busi":
+            return "malignant" if record.findings["malignant"] else "benign" if record.findings["lesion"] else "none"
+        return "some" if record.findings.get("fracture", record.findings.get("abnormal")) else "none"
+
+    def batch(self, size: int) -> list[Item]:
+        chosen: list[Item] = []
+        while len(chosen) < size:
+            name = random.choices(["fracatlas", "busi", "nih-cxr14"], [0.5, 0.26, 0.24])[0]
+            label = random.choice(["malignant", "benign", "none"] if name == "busi" else ["some", "some", "none"])
+            if random.random() < 0.04 and (name, "blank") in self.pools:
+                label = "blank"
+            pool = self.pools[name, label]
+            record = random.choice(list(pool))
+            chosen.append(random.choice(pool[record]))
+            if label != "blank" and record in self.removed and random.random() < 0.6:
+                chosen.append(random.choice(self.removed[record]))
+        return chosen[:size]
+
+
+def flipped(x8, dense, chance: float = 0.5):
+    turn = (torch.rand(len(x8)) < chance)[:, None, None, None]
+    return torch.where(turn, x8.flip(-1), x8), torch.where(turn, dense.flip(-1), dense)
+
+
 @torch.inference_mode()
 def assess(vision: Vision, cache: FeatureCache, items: list[Item]) -> dict[str, float]:
     vision.eval()
-    scores, truth, hits = [], [], {"fracatlas": [], "busi": [], "nih-cxr14": []}
-    for start in range(0, len(items), 32):
-        batch = items[start : start + 32]
-        _, image, dense = vision.cells(*cache.maps(batch))
-        scores.append(label_logits(image).numpy())
-        truth += [label_targets(i) for i in batch]
-        for item, d in zip(batch, dense, strict=True):
-            if item.boxes:
-                name = item.boxes[0][0]
-                at = d[DENSE.index(name)] if item.record.set != "busi" else d[1:3].amax(0)
-                y, x = divmod(int(at.flatten().argmax()), MAP)
-                px, py = (x + 0.5) * SIZE / MAP, (y + 0.5) * SIZE / MAP
-                near = 0.03 * SIZE
-                own = [b for n, b in item.boxes if n == name]
-                hits[item.record.set].append(
-                    any(b[0] - near <= px <= b[0] + b[2] + near and b[1] - near <= py <= b[1] + b[3] + near for b in own)
-                )
-    scores, truth = np.concatenate(scores), np.stack(truth)
+    logits = torch.cat([vision.see(cache.x8(items[at : at + 16]))[0] for at in range(0, len(items), 16)]).numpy()
+    truth = np.stack([label_targets(i) for i in items])
     result = {}
     for i, name in enumerate(LABELS):
         known = truth[:, i] >= 0
         if known.sum() > 20 and 0 < truth[known, i].sum() < known.sum():
-            result[name] = auc(scores[known, i], truth[known, i])
-    result |= {f"near-{k}": float(np.mean(v)) for k, v in hits.items() if v}
+            result[name] = auc(logits[known, i], truth[known, i])
+    boxed = [i for i in items if i.boxes]
+    near = box_hits(vision, cache, boxed)[:, 1]
+    for name in OWN_MAPS:
+        result[f"near-{name}"] = float(near[[i.record.set == name for i in boxed]].mean())
     return result
+
+
+@torch.inference_mode()
+def box_hits(vision: Vision, cache: FeatureCache, items: list[Item]) -> np.ndarray:
+    """[items, 2]: whether the highest cell of the first box's finding lies in such a box, and near one."""
+    hits = np.zeros((len(items), 2))
+    for start in range(0, len(items), 16):
+        batch = items[start : start + 16]
+        for k, (item, maps) in enumerate(zip(batch, vision.see(cache.x8(batch))[1], strict=True), start):
+            name = item.boxes[0][0]
+            at = maps[DENSE.index(name)] if item.record.set != "busi" else maps[1:3].amax(0)
+            y, x = divmod(int(at.flatten().argmax()), MAP)
+            px, py = (x + 0.5) * SIZE / MAP, (y + 0.5) * SIZE / MAP
+            for which, margin in enumerate((0, 0.03 * SIZE)):
+                hits[k, which] = any(
+                    b[0] - margin <= px <= b[0] + b[2] + margin and b[1] - margin <= py <= b[1] + b[3] + margin
+                    for n, b in item.boxes if n == name
+                )  # fmt: skip
+    return hits
+
+
+def score_of(figures: dict[str, float]) -> float:
+    """What an assessment is chosen by."""
+    near = figures["near-fracatlas"] + figures["near-busi"] + figures["near-nih-cxr14"]
+    return 1.5 * figures["fracture"] + figures["malignant"] + 0.5 * (figures["lesion"] + figures["abnormal"] + near)
 
 
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--minutes", type=float, default=32)
+    parser.add_argument("--alone", type=float, default=0.12, help="share of the time for neck and heads alone")
+    parser.add_argument("--assess", type=float, default=3.5, help="minutes between assessments")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--lr", type=float, default=1.5e-3, help="of neck and heads")
+    parser.add_argument("--encoder-lr", type=float, default=2e-4)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--start", help="weights to go on from (default: the pretrained encoder, a new neck)")
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     work = Path(options.work)
     random.seed(options.seed)
     torch.manual_seed(options.seed)
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     records = load_records(data_folder(options.data))
-    cache = FeatureCache(work, records)
-    train = cache.part("train")
-    tune = [i for i in cache.part("tune") if i.kind == "plain"]
-    print(len(train), "train items", len(tune), "tune items", flush=True)
     vision = Vision()
     vision.lite0.load_pretrained(pretrained_path())
-    if options.start:
-        vision.load_state_dict(torch.load(options.start, weights_only=True)["vision"], strict=False)
+    vision.to(memory_format=torch.channels_last)
+    upper = [p for block in vision.lite0.blocks[STEM_BLOCKS:] for p in block.parameters()]
+    heads = [*vision.neck.parameters(), *vision.labels.parameters()]
     for p in vision.lite0.parameters():
         p.requires_grad_(False)
-    learned = [p for n, p in vision.named_parameters() if n.startswith(("neck", "labels"))]
-    optimiser = torch.optim.AdamW(learned, lr=options.lr, weight_decay=0.05)
-    steps = options.epochs * (len(train) // 32)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.lr, total_steps=steps + 1, pct_start=0.15)
-    targets = {i.at: (label_targets(i), map_targets(i)) for i in train}
-    best, start = -1.0, time.time()
-    for epoch in range(options.epochs):
+    groups = [{"params": heads, "weight_decay": 0.05}, {"params": upper, "weight_decay": 0.02}]
+    optimiser = torch.optim.AdamW(groups, lr=options.lr)
+    cache, draw, part = None, None, work / "vision-part.pt"
+    best, start, last, step, seen = -1.0, time.time(), -1e9, 0, []
+    while (share := (time.time() - start) / (options.minutes * 60)) < 1:
+        if time.time() - last > options.assess * 60:
+            if cache is not None:
+                best = keep_best(vision, cache, (best, step, share), part)
+                print("loss", np.mean(seen[-60:], 0).round(3), flush=True)
+            cache = FeatureCache(work, records)  # again, since features.py may still be adding to it
+            draw, last = Draw(cache.part("train")), time.time()
+        adapted = max(0.0, (share - options.alone) / (1 - options.alone))
+        for p in upper:
+            p.requires_grad_(adapted > 0)
+        fall = min(1.0, (step + 1) / 30) * 0.5 * (1 + np.cos(np.pi * share))
+        optimiser.param_groups[0]["lr"] = options.lr * fall
+        optimiser.param_groups[1]["lr"] = options.encoder_lr * fall * min(1.0, adapted * 20)
+        items = draw.batch(options.batch)
+        labels = torch.from_numpy(np.stack([label_targets(i) for i in items]))
+        dense = torch.from_numpy(np.stack([map_targets(i) for i in items]))
+        x8, dense = flipped(cache.x8(items), dense)
+        x8 = F.dropout2d(x8, 0.08).contiguous(memory_format=torch.channels_last)
         vision.train()
-        random.shuffle(train)
-        seen = []
-        for at in range(0, len(train) - 31, 32):
-            batch = train[at : at + 32]
-            maps = cache.maps(batch)
-            labels = torch.from_numpy(np.stack([targets[i.at][0] for i in batch]))
-            dense = torch.from_numpy(np.stack([targets[i.at][1] for i in batch]))
-            if random.random() < 0.5:
-                maps, dense = flip(maps, dense)
-            maps = [F.dropout2d(m, 0.15) for m in maps]
-            loss, terms = losses(vision, maps, labels, dense)
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(learned, 1.0)
-            optimiser.step()
-            schedule.step()
-            seen.append(terms)
-        figures = assess(vision, cache, tune)
-        score = figures["fracture"] + figures["malignant"] + figures["abnormal"]
-        score += 0.5 * (figures["near-fracatlas"] + figures["near-busi"] + figures["near-nih-cxr14"])
-        print(f"epoch {epoch} {time.time() - start:.0f} s loss {np.mean(seen, 0).round(3)} score {score:.3f}")
-        print(json.dumps({k: round(v, 3) for k, v in figures.items()}), flush=True)
-        if score > best:
-            best = score
-            torch.save({"vision": vision.state_dict(), "tune": figures}, work / "vision.pt")
-        if time.time() - start > options.minutes * 60:
-            break
+        loss, terms = losses(vision, x8, labels, dense)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([*heads, *upper], 1.0)
+        optimiser.step()
+        step += 1
+        seen.append(terms)
+    keep_best(vision, cache, (best, step, 1.0), part)
+    part.rename(work / "vision.pt")
+
+
+def keep_best(vision: Vision, cache: FeatureCache, state, path: Path) -> float:
+    best, step, share = state
+    figures = assess(vision, cache, [i for i in cache.part("tune") if i.kind == "plain"])
+    score = score_of(figures)
+    print(f"step {step} at {share:.0%}: score {score:.3f} {json.dumps({k: round(v, 3) for k, v in figures.items()})}", flush=True)
+    if score > best:
+        torch.save({"vision": vision.state_dict(), "tune": figures, "step": step}, path)
+    return max(best, score)
 
 
 if __name__ == "__main__":
