@@ -72,7 +72,7 @@ export function AskPanel({ client, studyInstanceUid, target, groundBudgetSeconds
         <div className="ask-cards" ref={list} aria-live="polite">
           {answers.loadError !== null && (
             <p className="ask-warning" role="alert">
-              Earlier answers could not be read. {answers.loadError}
+              {answers.loadError}
             </p>
           )}
           {count === 0 && answers.loadError === null && (

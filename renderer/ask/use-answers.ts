@@ -5,6 +5,8 @@ import type { FrameSummary } from "../../core/frame.ts";
 import type { AnswerEvent, QuestionInput } from "../../core/question.ts";
 import type { StudyUid } from "../../core/study.ts";
 import type { View } from "../../core/view.ts";
+import { listAnswers } from "./list-answers.ts";
+import { forgetOpen, type OpenAnswer, rememberOpen } from "./open-answers.ts";
 import {
   type AnswerCardState,
   cardOfRecord,
@@ -25,7 +27,7 @@ export interface AskRequest {
 export interface Answers {
   /** Oldest first. */
   readonly cards: readonly AnswerCardState[];
-  /** Why the saved answers could not be read; null when they were. */
+  /** What is missing of the saved answers, and why; null where nothing is. */
   readonly loadError: string | null;
   ask(request: AskRequest): void;
   stop(key: string): void;
@@ -39,12 +41,17 @@ export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers 
   const [cards, setCards] = useState<readonly AnswerCardState[]>([]);
   const [loadError, setLoadError] = useState<string | null>(null);
   const running = useRef(new Map<string, AbortController>());
+  /** Ids of the answers that this page is being given. */
+  const given = useRef(new Set<string>());
 
   useEffect(() => {
     const controller = new AbortController();
-    client.call("answers.list", { studyInstanceUid }, controller.signal).then(
-      (records) => {
-        setLoadError(null);
+    const { signal } = controller;
+    async function load() {
+      const isRunning = (id: string) => given.current.has(id);
+      for await (const { records, lost } of listAnswers(client, studyInstanceUid, { signal, isRunning })) {
+        if (signal.aborted) return;
+        setLoadError(lost.length === 0 ? null : lostText(lost));
         setCards((all) => {
           // Answers that are still being given stay, of whichever study; the rest is read anew.
           const open = all.filter(isOpen);
@@ -52,11 +59,11 @@ export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers 
           const saved = records.map(cardOfRecord).filter((card) => !openIds.has(card.id));
           return [...saved, ...open].toSorted((a, b) => a.askedAt.localeCompare(b.askedAt));
         });
-      },
-      (thrown: unknown) => {
-        if (!controller.signal.aborted) setLoadError(errorRecord(thrown).message);
-      },
-    );
+      }
+    }
+    load().catch((thrown: unknown) => {
+      if (!signal.aborted) setLoadError(`Earlier answers could not be read. ${errorRecord(thrown).message}`);
+    });
     return () => controller.abort();
   }, [client, studyInstanceUid]);
 
@@ -64,16 +71,30 @@ export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers 
   // of the whole panel with the page ends them, and the host notices that by itself.
 
   const follow = useCallback(
-    async (key: string, open: (signal: AbortSignal) => AsyncGenerator<AnswerEvent, void, void>) => {
+    async (
+      { key, question }: Asked,
+      open: (signal: AbortSignal) => AsyncGenerator<AnswerEvent, void, void>,
+    ) => {
       const controller = new AbortController();
       running.current.set(key, controller);
+      let id: string | null = null;
       try {
-        for await (const event of open(controller.signal))
+        for await (const event of open(controller.signal)) {
+          if (event.type === "accepted") {
+            id = event.id;
+            given.current.add(id);
+            rememberOpen({ id, study: event.subject.studyInstanceUid, question });
+          }
           setCards(changeCard(key, (card) => foldAnswer(card, event)));
+        }
       } catch (thrown) {
         setCards(changeCard(key, (card) => failCard(card, errorRecord(thrown))));
       } finally {
         running.current.delete(key);
+        if (id !== null) {
+          given.current.delete(id);
+          forgetOpen(id);
+        }
       }
     },
     [],
@@ -91,7 +112,7 @@ export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers 
         unseenSlices: request.unseenSlices,
         groundBudgetSeconds: request.groundBudgetSeconds,
       };
-      void follow(key, (signal) => client.stream("answers.ask", input, signal));
+      void follow({ key, question }, (signal) => client.stream("answers.ask", input, signal));
     },
     [client, follow],
   );
@@ -100,10 +121,12 @@ export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers 
 
   const ground = useCallback(
     (key: string) => {
-      const id = cards.find((card) => card.key === key)?.id;
+      const card = cards.find((one) => one.key === key);
+      const id = card?.id;
       if (!id || running.current.has(key)) return;
       setCards(changeCard(key, (card) => ({ ...card, status: { type: "testing", progress: null } })));
-      void follow(key, (signal) => client.stream("answers.ground", { id }, signal));
+      const { question } = card;
+      void follow({ key, question }, (signal) => client.stream("answers.ground", { id }, signal));
     },
     [cards, client, follow],
   );
@@ -123,6 +146,13 @@ export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers 
 
   const ofStudy = cards.filter((card) => card.subject.studyInstanceUid === studyInstanceUid);
   return { cards: ofStudy, loadError, ask, stop, ground, remove };
+}
+
+type Asked = Pick<AnswerCardState, "key" | "question">;
+
+function lostText(lost: readonly OpenAnswer[]): string {
+  const [first] = lost;
+  return `The answer to "${first!.question}" was cut off before it said anything. Ask again.`;
 }
 
 type Cards = readonly AnswerCardState[];
