@@ -9,8 +9,15 @@ export const evaluationInputSchema = v.object({
   data: v.string(),
   /** At most so many cases of a kind; null: what the kind takes by default. */
   limit: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))),
-  /** File that keeps finished cases, so that a run that was stopped goes on; null: start anew, keep nothing. */
-  state: v.nullable(v.string()),
+  /** Files whose finished cases are taken over; new ones are added to the first. None: start anew, keep nothing. */
+  state: v.array(v.string()),
+  /** Only every `count`th case, from the `number`th on (from 1): a part of a run; null: all. */
+  shard: v.nullable(
+    v.object({
+      number: v.pipe(v.number(), v.integer(), v.minValue(1)),
+      count: v.pipe(v.number(), v.integer(), v.minValue(1)),
+    }),
+  ),
   /** Writes what was measured into the pack's pack.json: the calibration, the figures of the card. */
   write: v.boolean(),
 });

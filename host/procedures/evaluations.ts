@@ -12,7 +12,7 @@ export function evaluationProcedures(context: Context): Part<"evaluations.run"> 
       const evaluation = {
         ...input,
         data: path.resolve(input.data),
-        state: input.state === null ? null : path.resolve(input.state),
+        state: input.state.map((file) => path.resolve(file)),
       };
       const inference = await context.inference.ready(signal);
       const { files } = await inference.planEvaluation(evaluation, signal);

@@ -1,7 +1,7 @@
-import { groupedBy } from "./grouped-by.ts";
 import * as v from "valibot";
+import { appError } from "../../core/errors.ts";
 import type { EvaluationEvent } from "../../core/evaluation.ts";
-import { type Calibration, calibrationSchema } from "../evidence/calibration.ts";
+import { type Calibration, calibrationSchema, leastNullAnswers } from "../evidence/calibration.ts";
 import { searchName } from "../evidence/map.ts";
 import { planStand, standsOf } from "../evidence/stand.ts";
 import { standsAlone } from "../evidence/stands-alone.ts";
@@ -10,6 +10,7 @@ import type { CaseStore } from "./case-store.ts";
 import type { DataImage } from "./data-sets.ts";
 import type { EvalModel } from "./eval-model.ts";
 import { type ForcedAnswer, groundForced, groundingRequest } from "./forced-answer.ts";
+import { groupedBy } from "./grouped-by.ts";
 import type { ImageShelf } from "./image-shelf.ts";
 import { pace } from "./pace.ts";
 import { writeCalibration } from "./pack-file.ts";
@@ -21,7 +22,6 @@ import { wrongImage } from "./wrong-images.ts";
  * The `calibration` block of a pack (docs/grounding.md, GRD-10, GRD-15), from the tune part: neither trained on nor
  * reported on.
  */
-export const nullPairs = 200;
 const reliancePairs = 80;
 const polarImages = 120;
 /** So much of the wrong pairs may pass the threshold on reliance. */
@@ -34,7 +34,7 @@ interface CalibrationPlan {
 }
 
 export function planCalibration(images: readonly DataImage[], limit: number | null): CalibrationPlan {
-  const pairs = Math.min(limit ?? nullPairs, nullPairs);
+  const pairs = Math.min(limit ?? leastNullAnswers, leastNullAnswers);
   const half = Math.round(Math.min(limit ?? reliancePairs, reliancePairs) / 2);
   const tune = images.filter((image) => image.part === "tune");
   const polar = tune.flatMap((image) =>
@@ -68,14 +68,23 @@ interface CalibrateInput {
   readonly shelf: ImageShelf;
   readonly plan: CalibrationPlan;
   readonly store: CaseStore;
+  /** Measures and keeps the cases, without a calibration of them. */
+  readonly partOnly: boolean;
   readonly write: boolean;
 }
 
+/** @throws bad-input where a calibration is to be written that the app would not take */
 export async function* calibrate(
   input: CalibrateInput,
   signal: AbortSignal,
 ): AsyncGenerator<EvaluationEvent, void, void> {
   const { plan, store, model } = input;
+  if (input.write && (input.partOnly || plan.region.length < leastNullAnswers)) {
+    throw appError(
+      "bad-input",
+      `A calibration is written only with all of its ${leastNullAnswers} wrong answers: leave out --limit and --shard, and give enough images.`,
+    );
+  }
   const progress = pace(plan.reliance.length + plan.region.length + plan.polar.length);
 
   const reliance: { kind: Pair["kind"]; nats: number[] }[] = [];
@@ -98,6 +107,10 @@ export async function* calibrate(
     yield progress.step(`null ${pair.key}`);
   }
 
+  if (input.partOnly) {
+    yield { type: "done", report: { cases: plan.reliance.length + plan.polar.length + plan.region.length } };
+    return;
+  }
   const sets = [...new Set(plan.region.map(({ source }) => source.set))];
   const calibration = v.parse(calibrationSchema, {
     version: 1,

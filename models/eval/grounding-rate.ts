@@ -57,8 +57,17 @@ interface RateCase {
   readonly near: boolean | null;
 }
 
+interface RateInput {
+  readonly model: EvalModel;
+  readonly shelf: ImageShelf;
+  readonly plan: RatePlan;
+  readonly store: CaseStore;
+  /** Measures and keeps the cases, without figures of them. */
+  readonly partOnly: boolean;
+}
+
 export async function* evaluateRates(
-  { model, shelf, plan, store }: { model: EvalModel; shelf: ImageShelf; plan: RatePlan; store: CaseStore },
+  { model, shelf, plan, store, partOnly }: RateInput,
   signal: AbortSignal,
 ): AsyncGenerator<EvaluationEvent, void, void> {
   const pairs = [...plan.truth, ...plan.wrong];
@@ -70,6 +79,10 @@ export async function* evaluateRates(
     if (known === undefined) await store.put(pair.key, result);
     cases.push(result);
     yield progress.step(pair.key);
+  }
+  if (partOnly) {
+    yield { type: "done", report: { cases: cases.length } };
+    return;
   }
   const measured = figures(cases);
   const report = { figures: measured, calibrated: model.calibration !== null, card: rateCard(measured) };

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { searchName } from "./map.ts";
 
 /**
  * The `calibration` block of pack.json, written by `meditron eval calibrate`. Without it a pack's sentences are
@@ -26,7 +27,7 @@ export const calibrationSchema = v.object({
     /** Pairs of a sentence with an image that it does not belong to. */
     pairs: v.pipe(v.number(), v.integer(), v.minValue(0)),
     /** The answers that these sentences make; the percentile is over answers. */
-    answers: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+    answers: v.pipe(v.number(), v.integer(), v.minValue(0)),
     /** How many of the answers were shown an image of each kind. */
     kinds: v.object({ other_patient: v.number(), blank: v.number(), noise: v.number() }),
   }),
@@ -37,3 +38,20 @@ export const calibrationSchema = v.object({
   date: v.string(),
 });
 export type Calibration = v.InferOutput<typeof calibrationSchema>;
+
+/** Answers about images that they do not belong to which a null must hold at least (docs/grounding.md, GRD-15). */
+export const leastNullAnswers = 200;
+
+/**
+ * Why a calibration does not count, in words for the user; null where it does. A pack whose calibration does not
+ * count is uncalibrated (docs/grounding.md, GRD-19).
+ */
+export function calibrationFault({ search, region }: Calibration): string | null {
+  if (search !== searchName) {
+    return "The calibration of this pack was made for another search; its sentences count as uncalibrated.";
+  }
+  if (region.answers < leastNullAnswers) {
+    return `The calibration of this pack rests on ${region.answers} wrong answers where ${leastNullAnswers} are needed; its sentences count as uncalibrated.`;
+  }
+  return null;
+}

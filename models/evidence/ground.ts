@@ -1,10 +1,11 @@
+import { calibrationFault } from "./calibration.ts";
 import { type Evaluator, openEvaluator } from "./evaluator.ts";
 import { blurredFill, replaceRegion } from "./fills.ts";
 import { findForeground } from "./foreground.ts";
 import { frameMap } from "./frame-map.ts";
 import type { GroundingEvent, GroundingRequest } from "./grounding-request.ts";
 import { createLedger } from "./ledger.ts";
-import { type EvidenceSearch, nextWindows, plannedEvaluations, searchName, searchStages } from "./map.ts";
+import { type EvidenceSearch, nextWindows, plannedEvaluations, searchStages } from "./map.ts";
 import { measureReliance, relianceEvaluations } from "./reliance.ts";
 import { planStand, type StandPlan } from "./stand.ts";
 import { evaluationsEachRegion, sideOf, supportDrop, testRegion } from "./test-region.ts";
@@ -21,15 +22,11 @@ export async function* groundAnswer(
 ): AsyncGenerator<GroundingEvent, void, void> {
   const started = performance.now();
   const { views, model, budgetSeconds } = request;
-  const calibration = request.calibration?.search === searchName ? request.calibration : null;
+  const fault = request.calibration === null ? null : calibrationFault(request.calibration);
+  const calibration = fault === null ? request.calibration : null;
   const plan = planStand(request);
   const sentences = plan.sentences.map((_, index) => index);
-  const warnings: string[] = [];
-  if (request.calibration !== null && calibration === null) {
-    warnings.push(
-      "The calibration of this pack was made for another search; its sentences count as uncalibrated.",
-    );
-  }
+  const warnings = fault === null ? [] : [fault];
 
   yield { type: "progress", stage: "reliance", fraction: 0, remaining_ms: 0 };
   const evaluator = await openEvaluator({ model, views, plan }, signal);

@@ -13,8 +13,8 @@ export interface SelectedRegion {
   readonly share: number;
 }
 
-/** A cell belongs to the region if it holds this share of what the strongest cell holds; a wider try follows. */
-const cellShares = [0.4, 0.15] as const;
+/** A cell belongs to the region if it holds this share of what the strongest cell holds; wider tries follow. */
+const cellShares = [0.4, 0.25, 0.15] as const;
 /** A further part counts if it holds this share of what the strongest part holds. */
 const partShare = 0.35;
 /** A region holds the evidence if without it this share of the largest drop is lost. */

@@ -6,6 +6,7 @@ import type { GroundingRequest } from "./grounding-request.ts";
 import { type EvidenceSearch, mapValues, measuredFor, medianDropNear, regionSearched } from "./map.ts";
 import { candidateRegions, heldShare, type SelectedRegion } from "./region.ts";
 import { type Stand, type StandPlan, supportNats } from "./stand.ts";
+import { cellRectangle } from "./windows.ts";
 
 export interface TestInput {
   readonly request: GroundingRequest;
@@ -15,8 +16,8 @@ export interface TestInput {
   readonly search: EvidenceSearch;
 }
 
-/** The most evaluations that one sentence's region takes: two tries and the test. */
-export const evaluationsEachRegion = 3;
+/** The most evaluations that one sentence's region takes: three tries and the test. */
+export const evaluationsEachRegion = 4;
 
 /**
  * Chooses the region of a sentence with the first fill and tests it with the second (docs/grounding.md, GRD-13,
@@ -49,8 +50,9 @@ async function chooseRegion(
   const area = request.views[view]!;
   const best = measuredFor(search, at).reduce((most, one) => (one.nats > most.nats ? one : most));
   const candidates = candidateRegions(search, mapValues(search, at), best.window);
+  // The fill of the window that they are compared with: through a narrower blur more of what is filled shines.
+  const fill = blurredFill(area, sideOf([cellRectangle(search.grid, best.window)]), request.seed);
   for (const region of candidates.slice(0, -1)) {
-    const fill = blurredFill(area, sideOf(region.boxes), request.seed);
     const lost = await dropWithout(input, { index, boxes: region.boxes, fill }, signal);
     if (lost >= heldShare * best.nats) return region;
   }

@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { PackCard, PackSummary } from "../../core/model-pack.ts";
 import { AppError, throwIfAborted } from "../../core/errors.ts";
+import { calibrationFault } from "../evidence/calibration.ts";
 import type { GraphSource } from "../runtime/ort/session.ts";
 import { checkGraphReferences, graphLimit, parseGraph } from "./graph-references.ts";
 import type { PackContents } from "./pack-contents.ts";
@@ -119,6 +120,7 @@ export async function readPack(folder: string, signal: AbortSignal): Promise<Pac
     vocabulary: language.vocabulary,
     image: pack.image,
     imageToken: pack.image_token,
+    prompt: pack.prompt,
     tokenizer: { json: await readJson(owner, language.tokenizer), config },
     chatTemplate: chatTemplate(config),
     stopTokens: language.stop_tokens,
@@ -219,7 +221,7 @@ export function packSummary({ pack, digest }: OpenedPack, language: PackLanguage
   }
   return {
     ...common,
-    calibrated: pack.calibration !== null,
+    calibrated: pack.calibration !== null && calibrationFault(pack.calibration) === null,
     maxViews: pack.max_views,
     intendedFor: pack.intended_for,
     card: pack.card,

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { trainedClaims } from "../../../../models/eval/claims.ts";
 import { partOf, readDataSets } from "../../../../models/eval/data-sets.ts";
-import { nullPairs, planCalibration } from "../../../../models/eval/calibrate.ts";
+import { planCalibration } from "../../../../models/eval/calibrate.ts";
 import { lookQuestions } from "../../../../models/eval/look.ts";
 import { truePairs, wrongPairs } from "../../../../models/eval/pairs.ts";
+import { leastNullAnswers } from "../../../../models/evidence/calibration.ts";
 import { contradictionOf } from "../../../../models/evidence/contradiction.ts";
 import { splitSentences } from "../../../../models/text/sentences.ts";
 import { hasSharedData, sharedData, sharedDataMissing } from "../../../shared-data.ts";
@@ -41,11 +42,11 @@ describe("claims", () => {
 describe.skipIf(!hasSharedData)(
   `pairs of the image sets (${hasSharedData ? "present" : sharedDataMissing})`,
   () => {
-    it("[GRD-15] the null has 200 pairs, none with an image that the sentence belongs to", async () => {
+    it("[GRD-15] the null has 200 answers, none with an image that the sentence belongs to", async () => {
       const images = await readDataSets(sharedData());
       const { region } = planCalibration(images, null);
-      expect(region).toHaveLength(nullPairs);
-      expect(new Set(region.map(({ key }) => key)).size).toBe(nullPairs);
+      expect(region).toHaveLength(leastNullAnswers);
+      expect(new Set(region.map(({ key }) => key)).size).toBe(leastNullAnswers);
       for (const { kind, source, shown, finding } of region) {
         expect(source.part).toBe("tune");
         expect(shown.part).toBe("tune");

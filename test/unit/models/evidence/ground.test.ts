@@ -21,7 +21,8 @@ const calibration: Calibration = {
   region: {
     threshold: 0.2,
     interval: [0.1, 0.3],
-    pairs: 200,
+    pairs: 400,
+    answers: 200,
     kinds: { other_patient: 80, blank: 60, noise: 60 },
   },
   probability: { temperature: 1, pairs: 1 },
@@ -149,6 +150,13 @@ describe("groundAnswer", () => {
     const { evidence, done } = await ground(request([view], asked));
     expect(evidence.map(({ state }) => state)).toEqual(["uncalibrated", "uncalibrated"]);
     expect(done.warnings.join(" ")).toContain("another search");
+  });
+
+  it("[GRD-15] a calibration with fewer than 200 answers in its null does not count", async () => {
+    const small = { ...calibration, region: { ...calibration.region, answers: 199 } };
+    const { evidence, done } = await ground(request([view], { model: brightness(mark), calibration: small }));
+    expect(evidence.map(({ state }) => state)).toEqual(["uncalibrated", "uncalibrated"]);
+    expect(done.warnings.join(" ")).toContain("199");
   });
 
   it("[GRD-17] evidence spread over the image is diffuse", async () => {

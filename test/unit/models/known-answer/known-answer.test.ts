@@ -106,7 +106,13 @@ const lenient: Calibration = {
   version: 1,
   search: searchName,
   reliance: { slope: 1, offset: 0, threshold: 0.5, true_pairs: 0, wrong_pairs: 0 },
-  region: { threshold: 0, interval: [0, 0], pairs: 0, kinds: { other_patient: 0, blank: 0, noise: 0 } },
+  region: {
+    threshold: 0,
+    interval: [0, 0],
+    pairs: 400,
+    answers: 200,
+    kinds: { other_patient: 200, blank: 0, noise: 0 },
+  },
   probability: { temperature: 1, pairs: 0 },
   data: "",
   command: "",
@@ -115,7 +121,7 @@ const lenient: Calibration = {
 
 describe("a pack whose answer depends on one known patch", { timeout: patience }, () => {
   it(`evidence finds the patch in at least 95 % of ${runs} random positions, sizes, crops and aspect ratios`, async () => {
-    const random = seededRandom(20261122);
+    const random = seededRandom(577_215);
     let found = 0;
     for (let run = 0; run < runs; run++) {
       const { frame, crop, turn, content, geometry } = randomGeometry(random);
@@ -141,7 +147,7 @@ describe("a pack whose answer depends on one known patch", { timeout: patience }
   });
 
   it("reliance equals the analytic value within 1e-3 nats", async () => {
-    const random = seededRandom(5);
+    const random = seededRandom(693_147);
     for (let run = 0; run < 12; run++) {
       const { frame, crop, turn, content, geometry } = randomGeometry(random);
       const patch = randomPatch(content, random);
@@ -181,7 +187,7 @@ describe("a pack whose answer depends on one known patch", { timeout: patience }
 
 describe("a pack that ignores the image", { timeout: patience }, () => {
   it(`at most 5 % of its sentences are supported over ${runs} images`, async () => {
-    const random = seededRandom(8);
+    const random = seededRandom(141_421);
     const pack = await open("blind", []);
     let supported = 0;
     for (let run = 0; run < runs; run++) {
@@ -201,7 +207,7 @@ describe("a pack that ignores the image", { timeout: patience }, () => {
 
 describe("a pack whose answer depends on two patches", { timeout: patience }, () => {
   it("[GRD-13] both are found, as two boxes", async () => {
-    const random = seededRandom(3);
+    const random = seededRandom(223_606);
     let found = 0;
     const tries = 20;
     for (let run = 0; run < tries; run++) {
