@@ -14,6 +14,7 @@ export default defineConfig({
     outDir: here("dist/renderer"),
     emptyOutDir: true,
     sourcemap: true,
+    license: { fileName: "licenses.md" },
     target: "chrome140",
     // The content security policy refuses inline scripts and data: fonts.
     assetsInlineLimit: 0,

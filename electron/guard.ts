@@ -27,6 +27,12 @@ export interface GuardedContents {
   ): unknown;
   on(event: "will-attach-webview", listener: (event: { preventDefault(): void }) => void): unknown;
   setWindowOpenHandler(handler: () => { action: "deny" }): void;
+  setWebRTCIPHandlingPolicy(policy: "disable_non_proxied_udp"): void;
+}
+
+/** The part of Electron's `app.commandLine` that is used. */
+export interface CommandLine {
+  appendSwitch(name: string, value?: string): void;
 }
 
 interface NavigationEvent {
@@ -36,6 +42,16 @@ interface NavigationEvent {
 
 /** The button that copies an answer needs it; it cannot read what others put on the clipboard. */
 const onlyPermission = "clipboard-sanitized-write";
+
+/**
+ * Chromium itself is told to be quiet, before it starts: no name is ever looked up, no proxy searched for on the
+ * network, nothing fetched in the background. The app has no address to go to.
+ */
+export function quietChromium(commandLine: CommandLine): void {
+  commandLine.appendSwitch("host-resolver-rules", "MAP * ~NOTFOUND");
+  commandLine.appendSwitch("no-proxy-server");
+  commandLine.appendSwitch("disable-background-networking");
+}
 
 export function guardSession(session: GuardedSession): void {
   session.setPermissionRequestHandler((_contents, permission, answer) =>
@@ -55,6 +71,8 @@ export function guardContents(contents: GuardedContents): void {
   contents.on("will-frame-navigate", stay);
   contents.on("will-attach-webview", (event) => event.preventDefault());
   contents.setWindowOpenHandler(() => ({ action: "deny" }));
+  // A peer connection goes past webRequest and the content security policy.
+  contents.setWebRTCIPHandlingPolicy("disable_non_proxied_udp");
 }
 
 /** Besides its own files a page loads what it made itself: workers (blob:) and pictures (blob:, data:). */

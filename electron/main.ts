@@ -5,12 +5,16 @@ import { runCli } from "../host/cli/run-cli.ts";
 import { findFolders } from "../host/folders.ts";
 import { cliArguments } from "./cli-arguments.ts";
 import { electronShell } from "./electron-shell.ts";
-import { guardContents, guardSession } from "./guard.ts";
+import { guardContents, guardSession, quietChromium } from "./guard.ts";
 import { registerScheme, serveScheme } from "./protocol.ts";
 import { utilitySpawn } from "./spawn.ts";
 import { openWindow } from "./window.ts";
 
 registerScheme(protocol);
+quietChromium(app.commandLine);
+// Every session and every page, also one that nobody here meant to make.
+app.on("session-created", guardSession);
+app.on("web-contents-created", (_event, contents) => guardContents(contents));
 // No top-level await: Electron emits `ready` only after this module has been evaluated.
 const cli = cliArguments(process.argv);
 if (cli) {
@@ -18,7 +22,6 @@ if (cli) {
   void run(async () => app.exit(await runCli(cli, { spawn: utilitySpawn })));
 } else if (app.requestSingleInstanceLock()) {
   app.enableSandbox();
-  app.on("web-contents-created", (_event, contents) => guardContents(contents));
   void run(showApp);
 } else app.quit();
 
@@ -38,7 +41,6 @@ async function showApp(): Promise<void> {
   const host = createApp({ folders, shell: electronShell, spawn: utilitySpawn });
   // In memory: nothing that a page loaded is ever written to disk by Chromium.
   const memory = session.fromPartition("meditron");
-  guardSession(memory);
   serveScheme(memory.protocol, host.handle);
 
   let window: BrowserWindow | null = await openWindow(memory, folders.root);

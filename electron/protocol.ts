@@ -33,6 +33,11 @@ export function serveScheme(protocol: SchemeServer, handle: RequestHandler): voi
     if (!isOwnAddress(request.url)) {
       return errorResponse(appError("forbidden", "This address is not the app's own."));
     }
+    // Nothing else can be loaded (guard.ts); should something ever be, it is not answered either.
+    const origin = request.headers.get("origin");
+    if (origin !== null && origin !== appOrigin) {
+      return errorResponse(appError("forbidden", "Another page may not use the app."));
+    }
     return handle(request);
   });
 }

@@ -21,6 +21,8 @@ export function windowOptions(preload: string): BrowserWindowConstructorOptions 
       nodeIntegrationInWorker: false,
       nodeIntegrationInSubFrames: false,
       webSecurity: true,
+      allowRunningInsecureContent: false,
+      experimentalFeatures: false,
       webviewTag: false,
       spellcheck: false,
       // A radiologist scrolls one window while an answer streams in another.

@@ -23,9 +23,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * MEDITRON_DATA names another data folder, MEDITRON_CONFIG another folder for key files, MEDITRON_PACK_FOLDERS
  * further folders with packs (separated as PATH is).
  */
-export function findFolders(request: { dataFolder: string | null; env: Environment }): Folders {
-  const { env } = request;
-  const root = appRoot(import.meta.url);
+export function findFolders(request: {
+  dataFolder: string | null;
+  env: Environment;
+  /** Another copy of the program than the one that runs. */
+  root?: string;
+}): Folders {
+  const { env, root = appRoot(import.meta.url) } = request;
   const data = path.resolve(request.dataFolder ?? env["MEDITRON_DATA"] ?? defaultDataFolder(env));
   const config = path.resolve(env["MEDITRON_CONFIG"] ?? defaultConfigFolder(env));
   const further = (env["MEDITRON_PACK_FOLDERS"] ?? "")

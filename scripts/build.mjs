@@ -1,15 +1,19 @@
-// Builds dist/: the Node parts with rolldown (packages stay in node_modules), the renderer with Vite.
+// Builds dist/: the Node parts with rolldown, the renderer with Vite. What is pure JavaScript is bundled: a process
+// starts in half the time, and the installed program carries no file that it does not use.
 //   node scripts/build.mjs                 everything
 //   node scripts/build.mjs archive host    only these parts
 import { existsSync } from "node:fs";
-import { chmod } from "node:fs/promises";
+import { chmod, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { licenseTexts, packageFolders } from "./bundle-licenses.mjs";
+import { staysOutside } from "./unbundled.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 const nodeParts = [
   { part: "archive", entry: "archive/process.ts", file: "archive/process.js" },
+  { part: "archive", entry: "archive/dicom/codecs/decode-worker.ts", file: "archive/decode-worker.js" },
   { part: "models", entry: "models/process.ts", file: "models/process.js" },
   { part: "host", entry: "host/cli.ts", file: "host/cli.js", executable: true },
   { part: "electron", entry: "electron/main.ts", file: "electron/main.js" },
@@ -23,14 +27,13 @@ async function buildNodePart({ entry, file, format = "esm", executable = false }
     input: path.join(root, entry),
     platform: "node",
     tsconfig: false,
-    // Packages (and their native libraries and WASM files) are found at run time in node_modules.
-    external: (id) => !id.startsWith(".") && !path.isAbsolute(id),
+    external: staysOutside,
     onLog: (level, log) => {
       if (level === "warn") throw new Error(`${entry}: ${log.message}`);
     },
   });
   const target = path.join(root, "dist", file);
-  await bundle.write({
+  const { output } = await bundle.write({
     file: target,
     format,
     sourcemap: true,
@@ -39,6 +42,11 @@ async function buildNodePart({ entry, file, format = "esm", executable = false }
   });
   await bundle.close();
   if (executable) await chmod(target, 0o755);
+  const bundled = packageFolders(Object.keys(output[0].modules));
+  if (bundled.length > 0) {
+    const { dir, name } = path.parse(target);
+    await writeFile(path.join(dir, `${name}.licenses.md`), `${licenseTexts(bundled)}\n`);
+  }
 }
 
 async function buildRenderer() {

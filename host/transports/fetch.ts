@@ -75,6 +75,10 @@ function json(value: unknown, status = 200): Response {
 const noStore = { "cache-control": "no-store" };
 
 function withSafeHeaders(response: Response): Response {
+  // A page brings its own; what a procedure answers is no page and may do nothing.
+  if (!response.headers.has("content-security-policy")) {
+    response.headers.set("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
+  }
   response.headers.set("x-content-type-options", "nosniff");
   response.headers.set("referrer-policy", "no-referrer");
   response.headers.set("cross-origin-resource-policy", "same-origin");

@@ -35,6 +35,19 @@ describe("electron-builder.yml", () => {
     });
   });
 
+  it("signs for macOS with the hardened runtime, and leave for V8 and for the libraries of other makers", async () => {
+    const { mac } = await read();
+    expect(mac).toMatchObject({ hardenedRuntime: true, entitlementsInherit: mac!.entitlements });
+    const text = readFileSync(path.join(root, mac!.entitlements!), "utf8");
+    const granted = [...text.matchAll(/<key>([^<]+)<\/key>\s*<true\/>/g)].map(([, key]) => key);
+    // Every one of them weakens the runtime: this is the whole list.
+    expect(granted.toSorted()).toEqual([
+      "com.apple.security.cs.allow-jit",
+      "com.apple.security.cs.allow-unsigned-executable-memory",
+      "com.apple.security.cs.disable-library-validation",
+    ]);
+  });
+
   it("unpacks what child processes and native code open by path", async () => {
     expect((await read()).asarUnpack).toEqual(
       expect.arrayContaining(["dist/archive/**", "dist/models/**", "node_modules/**", "models/packs/**"]),

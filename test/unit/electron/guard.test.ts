@@ -37,9 +37,11 @@ function guardedSession() {
 function guardedContents() {
   const listeners = new Map<string, (event: { url: string; preventDefault(): void }) => void>();
   let open: (() => { action: string }) | undefined;
+  let policy = "default";
   guardContents({
     on: (event: string, listener: never) => listeners.set(event, listener),
     setWindowOpenHandler: (handler: () => { action: string }) => void (open = handler),
+    setWebRTCIPHandlingPolicy: (given: string) => void (policy = given),
   } as unknown as GuardedContents);
   return {
     stays(event: string, url: string): boolean {
@@ -48,6 +50,7 @@ function guardedContents() {
       return prevented;
     },
     opens: () => open!().action,
+    webRtc: () => policy,
   };
 }
 
@@ -101,6 +104,10 @@ describe("a page in the desktop window", () => {
       expect(guardedContents().stays(event, "app://meditron/")).toBe(false);
     },
   );
+
+  it("makes no peer connection that goes past the guard", () => {
+    expect(guardedContents().webRtc()).toBe("disable_non_proxied_udp");
+  });
 
   it("opens no window and attaches no webview", () => {
     expect(guardedContents().opens()).toBe("deny");

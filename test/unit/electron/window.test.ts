@@ -18,6 +18,8 @@ describe("the desktop window", () => {
       nodeIntegrationInSubFrames: false,
       webSecurity: true,
       webviewTag: false,
+      allowRunningInsecureContent: false,
+      experimentalFeatures: false,
     });
   });
 
@@ -36,6 +38,11 @@ describe("the desktop window", () => {
     );
     expect(await (await handler!(new Request("app://meditron/x"))).text()).toBe("in");
     expect((await handler!(new Request("app://other/x"))).status).toBe(403);
+    const from = (origin: string) =>
+      handler!(new Request("app://meditron/x", { method: "POST", headers: { origin } }));
+    expect((await from("app://meditron")).status).toBe(200);
+    expect((await from("https://example.org")).status).toBe(403);
+    expect((await from("null")).status).toBe(403);
   });
 });
 

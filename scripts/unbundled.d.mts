@@ -1,0 +1,2 @@
+export const unbundled: readonly string[];
+export function staysOutside(id: string): boolean;
