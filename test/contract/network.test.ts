@@ -1,0 +1,57 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { element, file, imageElements } from "../fixtures/dicom/build-dicom.ts";
+import { plantedAddress, plantedCopy } from "../network/plant.ts";
+import { straceProblem, traced } from "../network/strace.ts";
+import { root } from "../unit/architecture/sources.ts";
+
+const problem = straceProblem();
+
+/** A short look; `npm run -s test:network` traces the whole walk. */
+describe.skipIf(problem !== null)(`the network (${problem ?? "traced"})`, { timeout: 300_000 }, () => {
+  let folder: string;
+  let image: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(os.tmpdir(), "meditron-network-"));
+    image = path.join(folder, "image.dcm");
+    const pixels = element(0x7fe00010, "OB", new Uint8Array(16));
+    await writeFile(image, file(imageElements({ rows: 4, columns: 4 }, [pixels]), "1.2.840.10008.1.2.1"));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  function run(program: string, ...args: string[]) {
+    const env = {
+      ...process.env,
+      MEDITRON_DATA: path.join(folder, "data"),
+      MEDITRON_CONFIG: path.join(folder, "config"),
+    };
+    return traced([process.execPath, path.join(program, "dist/host/cli.js"), ...args, "--json"], { env });
+  }
+
+  it("is left alone by host, archive and inference, name look-ups included", async () => {
+    const checked = await run(root, "dicom", "check", image);
+    expect(checked).toMatchObject({ findings: [], processes: { host: 1, archive: 1 } });
+    const listed = await run(root, "models", "list");
+    expect(listed).toMatchObject({ exitCode: 0, findings: [], processes: { host: 1, inference: 1 } });
+  });
+
+  it("would be seen to be used by each of them", async () => {
+    const copy = await plantedCopy(root, ["host", "archive", "inference"]);
+    try {
+      const found = [
+        ...(await run(copy.root, "dicom", "check", image)).findings,
+        ...(await run(copy.root, "models", "list")).findings,
+      ];
+      for (const role of ["host", "archive", "inference"]) {
+        const addresses = found.filter((one) => one.role === role).map(({ address }) => address);
+        expect([role, addresses.some((address) => address.includes(plantedAddress))]).toEqual([role, true]);
+        expect([role, addresses.some((address) => address.includes("htons(53)"))]).toEqual([role, true]);
+      }
+    } finally {
+      await copy.remove();
+    }
+  });
+});
