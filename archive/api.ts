@@ -2,12 +2,27 @@ import type { ApiKinds } from "../core/rpc.ts";
 import type { FrameRef, FrameSummary, PixelFrame } from "../core/frame.ts";
 import type { AnswerRecord } from "../core/question.ts";
 import type { InstanceUid, Series, SeriesUid, Study, StudyUid } from "../core/study.ts";
-import type { DicomCheck, HeaderElement, ImportEvent, ArchiveHealth } from "../core/archive-events.ts";
+import type {
+  ArchiveHealth,
+  DicomCheck,
+  HeaderElement,
+  ImportEvent,
+  UnfinishedImport,
+} from "../core/archive-events.ts";
+import type { BackupEvent, CheckEvent } from "../core/maintenance.ts";
+import type { Variant } from "../core/variant.ts";
 
 export interface OpenArchive {
   readonly dataFolder: string;
   /** 32 random bytes. Travels by port only: never by argument, environment or file in the data folder. */
   readonly dataKey: Uint8Array;
+}
+
+export interface RestoreRequest extends OpenArchive {
+  /** The folder that `backUp` wrote. */
+  readonly backup: string;
+  /** Takes what is whole of a damaged backup, instead of nothing. */
+  readonly salvage: boolean;
 }
 
 /** A frame that is not archived: a DICOM file, a folder of one series, a PNG or JPEG. */
@@ -41,8 +56,15 @@ export interface UploadChunk {
 /** What the archive process does for the host. Each function takes one input and a signal. */
 export interface ArchiveApi {
   open(input: OpenArchive, signal: AbortSignal): Promise<ArchiveHealth>;
-  /** Imports files, folders (recursive) and ZIPs; atomic per instance; duplicates are counted, never replaced. */
+  /**
+   * Imports files, folders (recursive) and ZIPs; atomic per instance. Duplicates are counted; another file with a known
+   * UID is kept beside the first, never in its place.
+   */
   importPaths(input: { paths: string[] }, signal: AbortSignal): AsyncGenerator<ImportEvent, void, void>;
+  /** Imports of paths that did not come to their end, and were not cancelled. */
+  unfinishedImports(input: Record<string, never>, signal: AbortSignal): Promise<UnfinishedImport[]>;
+  resumeImport(input: { id: string }, signal: AbortSignal): AsyncGenerator<ImportEvent, void, void>;
+  forgetImport(input: { id: string }, signal: AbortSignal): Promise<void>;
   /** A part of a file that a browser sends. Files of an upload may interleave; one file's parts come in order. */
   uploadChunk(input: UploadChunk, signal: AbortSignal): Promise<void>;
   /** Imports the finished files of an upload as `importPaths` does, then forgets it. */
@@ -55,10 +77,18 @@ export interface ArchiveApi {
   listStudies(input: { search: string }, signal: AbortSignal): Promise<Study[]>;
   listSeries(input: { studyInstanceUid: StudyUid }, signal: AbortSignal): Promise<Series[]>;
   deleteStudy(input: { studyInstanceUid: StudyUid }, signal: AbortSignal): Promise<void>;
+  checkArchive(input: Record<string, never>, signal: AbortSignal): AsyncGenerator<CheckEvent, void, void>;
+  /** Into a new or empty folder, while other work goes on. */
+  backUp(input: { folder: string }, signal: AbortSignal): AsyncGenerator<BackupEvent, void, void>;
+  /** Into a data folder without an archive; no archive is open then. */
+  restoreBackup(input: RestoreRequest, signal: AbortSignal): AsyncGenerator<BackupEvent, void, void>;
   readFrame(input: FrameRef, signal: AbortSignal): Promise<PixelFrame>;
   summariseFrame(input: FrameRef, signal: AbortSignal): Promise<FrameSummary>;
   /** Every element of the header with its keyword, for the header panel; bounded in length. */
   readHeader(input: { sopInstanceUid: InstanceUid }, signal: AbortSignal): Promise<HeaderElement[]>;
+  listVariants(input: { studyInstanceUid: StudyUid }, signal: AbortSignal): Promise<Variant[]>;
+  readVariantFrame(input: { id: string; frame: number }, signal: AbortSignal): Promise<PixelFrame>;
+  readVariantHeader(input: { id: string }, signal: AbortSignal): Promise<HeaderElement[]>;
   /** 8-bit grey or RGB PNG, long side at most 160 px. */
   thumbnail(input: { seriesInstanceUid: SeriesUid }, signal: AbortSignal): Promise<Uint8Array>;
   locate(
@@ -85,6 +115,9 @@ export interface ArchiveApi {
 export const archiveKinds: ApiKinds<ArchiveApi> = {
   open: "call",
   importPaths: "stream",
+  unfinishedImports: "call",
+  resumeImport: "stream",
+  forgetImport: "call",
   uploadChunk: "call",
   importUpload: "stream",
   discardUpload: "call",
@@ -93,9 +126,15 @@ export const archiveKinds: ApiKinds<ArchiveApi> = {
   listStudies: "call",
   listSeries: "call",
   deleteStudy: "call",
+  checkArchive: "stream",
+  backUp: "stream",
+  restoreBackup: "stream",
   readFrame: "call",
   summariseFrame: "call",
   readHeader: "call",
+  listVariants: "call",
+  readVariantFrame: "call",
+  readVariantHeader: "call",
   thumbnail: "call",
   locate: "call",
   saveAnswer: "call",

@@ -1,6 +1,7 @@
 import { appError } from "../core/errors.ts";
 import type { ArchiveApi, OpenArchive } from "./api.ts";
 import type { ByteSource } from "./byte-source.ts";
+import { compareFiles } from "./compare-files.ts";
 import { checkFiles } from "./dicom/check-files.ts";
 import { loadDictionary } from "./dicom/dictionary.ts";
 import { headerElements } from "./dicom/header-elements.ts";
@@ -14,6 +15,8 @@ import { walkFiles } from "./import/walk-files.ts";
 import { createLooseFiles } from "./loose-files.ts";
 import { createOpenedHeaders, type OpenedHeaders } from "./opened-headers.ts";
 import { type ArchiveStore, openArchiveStore } from "./store/archive-store.ts";
+import { restoreBackup } from "./store/restore-backup.ts";
+import { publicVariant } from "./store/variants.ts";
 import { readThumbnail } from "./thumbnail.ts";
 import { writeSample } from "./sample/write-sample.ts";
 
@@ -52,7 +55,21 @@ export function createArchiveService(): ArchiveApi {
 
   function importAll(candidates: AsyncGenerator<Candidate, void, void>, signal: AbortSignal) {
     const { store } = current();
-    return importCandidates({ store, candidates, readHeader, signal });
+    return importCandidates({ store, candidates, readHeader, compare: compareFiles, signal });
+  }
+
+  async function* importPaths(paths: readonly string[], signal: AbortSignal) {
+    const { journal } = current().store;
+    const id = journal.begin(paths);
+    try {
+      yield* importAll(walkFiles(paths, signal), signal);
+      journal.end(id);
+    } catch (thrown) {
+      // What the user stopped is not offered again; what a full disk stopped is.
+      if (signal.aborted) journal.end(id);
+      else journal.leave(id);
+      throw thrown;
+    }
   }
 
   return {
@@ -60,7 +77,16 @@ export function createArchiveService(): ArchiveApi {
     close,
     health: async () => current().store.health(),
 
-    importPaths: ({ paths }, signal) => importAll(walkFiles(paths, signal), signal),
+    importPaths: ({ paths }, signal) => importPaths(paths, signal),
+    async unfinishedImports() {
+      return current()
+        .store.journal.unfinished()
+        .map((one) => ({ ...one, paths: [...one.paths] }));
+    },
+    async *resumeImport({ id }, signal) {
+      yield* importPaths(current().store.journal.read(id).paths, signal);
+    },
+    forgetImport: async ({ id }) => current().store.journal.end(id),
     uploadChunk: (chunk) => current().uploads.receive(chunk),
     async *importUpload({ upload }, signal) {
       const { uploads } = current();
@@ -74,7 +100,17 @@ export function createArchiveService(): ArchiveApi {
 
     listStudies: async ({ search }) => current().store.catalog.studies(search),
     listSeries: async ({ studyInstanceUid }) => current().store.catalog.series(studyInstanceUid),
-    deleteStudy: ({ studyInstanceUid }) => current().store.changes.deleteStudy(studyInstanceUid),
+    async deleteStudy({ studyInstanceUid }) {
+      const { store, headers } = current();
+      headers.forget();
+      await store.deleteStudy(studyInstanceUid);
+    },
+    checkArchive: (_input, signal) => current().store.check(signal),
+    backUp: ({ folder }, signal) => current().store.backUp(folder, signal),
+    restoreBackup(request, signal) {
+      if (opened) throw appError("bad-request", "An archive is open. Restore into an empty data folder.");
+      return restoreBackup(request, signal);
+    },
     locate: async ({ uid }) => current().store.catalog.locate(uid),
 
     async readFrame({ sopInstanceUid, frame }, signal) {
@@ -83,6 +119,17 @@ export function createArchiveService(): ArchiveApi {
     summariseFrame: async (frame) => current().store.catalog.summary(frame),
     async readHeader({ sopInstanceUid }, signal) {
       return headerElements(await current().headers.of(sopInstanceUid, signal), await loadDictionary());
+    },
+    listVariants: async ({ studyInstanceUid }) =>
+      current().store.variants.ofStudy(studyInstanceUid).map(publicVariant),
+    async readVariantFrame({ id, frame }, signal) {
+      const { store, headers } = current();
+      return readFrame(await headers.ofObject(store.variants.read(id).object, signal), frame, signal);
+    },
+    async readVariantHeader({ id }, signal) {
+      const { store, headers } = current();
+      const header = await headers.ofObject(store.variants.read(id).object, signal);
+      return headerElements(header, await loadDictionary());
     },
     async thumbnail({ seriesInstanceUid }, signal) {
       const { store, headers } = current();

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { studyUidSchema } from "./study.ts";
+import { variantSchema } from "./variant.ts";
 
 const errorSchema = v.object({ code: v.string(), message: v.string() });
 
@@ -8,11 +9,15 @@ export const importEventSchema = v.variant("type", [
   v.object({ type: v.literal("progress"), found: v.number(), counted: v.boolean(), done: v.number() }),
   /** `name` is the file's own name without its folder. */
   v.object({ type: v.literal("failed"), name: v.string(), error: errorSchema }),
+  /** A file with the UID of one that is there and other content: kept beside it. `name` as above. */
+  v.object({ type: v.literal("conflict"), name: v.string(), variant: variantSchema }),
+  /** Something about the whole that the user should know; no file was lost by it. `name` as above. */
+  v.object({ type: v.literal("warning"), name: v.string(), error: errorSchema }),
   v.object({
     type: v.literal("done"),
     imported: v.number(),
     duplicates: v.number(),
-    /** Same UID, other content: the first stays. */
+    /** Same UID, other content: the first stays, and the other is kept beside it. */
     conflicts: v.number(),
     /** Files that are no DICOM. */
     ignored: v.number(),
@@ -62,3 +67,12 @@ export const archiveHealthSchema = v.object({
   repairs: v.array(v.string()),
 });
 export type ArchiveHealth = v.InferOutput<typeof archiveHealthSchema>;
+
+/** An import that was cut short and can go on. */
+export const unfinishedImportSchema = v.object({
+  id: v.string(),
+  /** As the user gave them. */
+  paths: v.array(v.string()),
+  startedAt: v.string(),
+});
+export type UnfinishedImport = v.InferOutput<typeof unfinishedImportSchema>;

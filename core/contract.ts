@@ -1,7 +1,13 @@
 import * as v from "valibot";
-import { dicomCheckSchema, headerElementSchema, importEventSchema } from "./archive-events.ts";
+import {
+  dicomCheckSchema,
+  headerElementSchema,
+  importEventSchema,
+  unfinishedImportSchema,
+} from "./archive-events.ts";
 import { evaluationEventSchema, evaluationInputSchema } from "./evaluation.ts";
 import { frameRefSchema, frameSummarySchema, openedFilesSchema } from "./frame.ts";
+import { backupEventSchema, checkEventSchema } from "./maintenance.ts";
 import { packSummarySchema, providerStatusSchema } from "./model-pack.ts";
 import {
   answerEventSchema,
@@ -12,6 +18,7 @@ import {
 } from "./question.ts";
 import { appInfoSchema, archiveStatusSchema, keyProtectionSchema, settingsSchema } from "./settings.ts";
 import { instanceUidSchema, seriesSchema, seriesUidSchema, studySchema, studyUidSchema } from "./study.ts";
+import { variantIdSchema, variantSchema } from "./variant.ts";
 import { viewSchema } from "./view.ts";
 
 /**
@@ -70,9 +77,30 @@ export const contract = {
     done,
   ),
 
+  /** Reads everything that is stored and compares it with what was written; changes nothing. */
+  "archive.check": stream(nothing, checkEventSchema),
+  /** Copies the archive, encrypted as it is, into a new or empty folder; other work goes on meanwhile. */
+  "archive.backup": stream(v.object({ folder: v.string() }), backupEventSchema),
+  /**
+   * Makes the archive out of a backup, where there is none yet. The key comes as that of the backed-up archive does:
+   * from the key file or key store of this computer, by passphrase, or by recovery key.
+   */
+  "archive.restore": stream(
+    v.object({
+      folder: v.string(),
+      passphrase: v.optional(v.nullable(passphrase), null),
+      recoveryKey: v.optional(v.nullable(v.string()), null),
+      /** Takes what is whole of a damaged backup, instead of nothing. */
+      salvage: v.optional(v.boolean(), false),
+    }),
+    backupEventSchema,
+  ),
+
   "studies.list": call(v.object({ search: v.optional(v.string(), "") }), v.array(studySchema)),
   "studies.series": call(study, v.array(seriesSchema)),
   "studies.delete": call(study, done),
+  /** Files that came with the UID of an image of this study and other content. */
+  "studies.variants": call(study, v.array(variantSchema)),
   /** PNG, long side at most 160 px. */
   "series.thumbnail": bytes(v.object({ seriesInstanceUid: seriesUidSchema }), "image/png"),
 
@@ -82,6 +110,11 @@ export const contract = {
     v.object({ paths: v.array(v.string()) }),
   ),
   "imports.paths": stream(v.object({ paths: v.array(v.string()) }), importEventSchema),
+  /** Imports that were cut short by a crash, a power cut or a full disk. */
+  "imports.unfinished": call(nothing, v.array(unfinishedImportSchema)),
+  /** Goes on: what is there already counts as duplicate. */
+  "imports.resume": stream(v.object({ id: v.string() }), importEventSchema),
+  "imports.forget": call(v.object({ id: v.string() }), done),
   /** One file of a browser upload; kept in memory or encrypted until `imports.finish`. */
   "imports.upload": upload(
     v.object({
@@ -99,6 +132,13 @@ export const contract = {
   "frames.pixels": bytes(frameRefSchema, "application/vnd.meditron.frame"),
   "frames.summary": call(frameRefSchema, frameSummarySchema),
   "frames.header": call(v.object({ sopInstanceUid: instanceUidSchema }), v.array(headerElementSchema)),
+
+  /** As the two above, of a file that is kept beside an image with the same UID. */
+  "variants.pixels": bytes(
+    v.object({ id: variantIdSchema, frame: v.pipe(v.number(), v.integer(), v.minValue(1)) }),
+    "application/vnd.meditron.frame",
+  ),
+  "variants.header": call(v.object({ id: variantIdSchema }), v.array(headerElementSchema)),
 
   /** Files that are not imported: a DICOM file, a folder of one series, a PNG or JPEG. */
   "files.open": call(v.object({ path: v.string() }), openedFilesSchema),

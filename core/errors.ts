@@ -20,6 +20,8 @@ export const errorTable = {
   "pixel-data-damaged": { status: 422, exit: 3 },
   "image-damaged": { status: 422, exit: 3 },
   "zip-damaged": { status: 422, exit: 3 },
+  "dicomdir-damaged": { status: 422, exit: 3 },
+  "backup-damaged": { status: 422, exit: 3 },
   "too-large": { status: 413, exit: 3 },
   "ambiguous-series": { status: 422, exit: 3 },
   "question-too-long": { status: 422, exit: 3 },

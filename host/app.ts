@@ -11,6 +11,7 @@ import { type Owner, takeDataFolder } from "./owner.ts";
 import { answerProcedures } from "./procedures/answers.ts";
 import { appProcedures } from "./procedures/app.ts";
 import { archiveProcedures } from "./procedures/archive.ts";
+import { backupProcedures } from "./procedures/backups.ts";
 import { evaluationProcedures } from "./procedures/evaluations.ts";
 import { fileProcedures } from "./procedures/files.ts";
 import { frameProcedures } from "./procedures/frames.ts";
@@ -103,6 +104,7 @@ export function createApp(options: AppOptions): App {
     procedures: {
       ...appProcedures(context),
       ...archiveProcedures(context),
+      ...backupProcedures({ ...context, takeFolder }),
       ...studyProcedures(context),
       ...fileProcedures(context),
       ...importProcedures(context),

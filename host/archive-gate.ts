@@ -16,6 +16,8 @@ export interface ArchiveGate {
     protection: KeyProtection;
     passphrase: string | null;
   }): Promise<void>;
+  /** Another archive came to lie in the data folder: it opens by this key. */
+  adopt(dataKey: Uint8Array): void;
   /** The key for the archive process. Takes the data folder first. @throws archive-locked, archive-in-use */
   openKey(): Promise<Uint8Array>;
   opened(health: ArchiveHealth): void;
@@ -47,6 +49,7 @@ export function createArchiveGate(options: { keys: KeyStore; takeFolder(): Promi
       await takeFolder();
       dataKey = await keys.recover(request);
     },
+    adopt: (given) => void (dataKey = given),
     async openKey() {
       await takeFolder();
       if (dataKey) return dataKey;

@@ -4,6 +4,8 @@ import type { ByteSource } from "../byte-source.ts";
 export interface Candidate {
   /** Its own name without folders, for the user to recognise it by; never used to write anything. */
   readonly name: string;
+  /** With its folders, to compare it with what a DICOMDIR names; never used to open anything. */
+  readonly path: string;
   open(): Promise<OpenCandidate>;
 }
 

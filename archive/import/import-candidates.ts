@@ -4,8 +4,9 @@ import type { StudyUid } from "../../core/study.ts";
 import type { ByteSource } from "../byte-source.ts";
 import type { InstanceHeader } from "../instance-header.ts";
 import type { ArchiveStore } from "../store/archive-store.ts";
-import { type Batch, createBatch } from "./batch.ts";
+import { type Batch, type Compare, createBatch } from "./batch.ts";
 import type { Candidate, OpenCandidate } from "./candidate.ts";
+import { createMedium, isDirectoryName, type Medium, readDirectory } from "./dicomdir.ts";
 import { isZip, readZip } from "./read-zip.ts";
 
 export interface ImportOptions {
@@ -13,6 +14,8 @@ export interface ImportOptions {
   readonly candidates: AsyncGenerator<Candidate, void, void>;
   /** @throws not-dicom, dicom-damaged */
   readonly readHeader: (source: ByteSource, signal: AbortSignal) => Promise<InstanceHeader>;
+  /** For a file with the UID of another one. */
+  readonly compare: Compare;
   readonly signal: AbortSignal;
 }
 
@@ -43,7 +46,7 @@ interface Tally {
  */
 export async function* importCandidates(options: ImportOptions): AsyncGenerator<ImportEvent, void, void> {
   const { store, candidates, signal } = options;
-  const batch = createBatch(store);
+  const batch = createBatch(store, options.compare);
   const tally: Tally = {
     found: 0,
     counted: false,
@@ -55,16 +58,17 @@ export async function* importCandidates(options: ImportOptions): AsyncGenerator<
     failed: 0,
     studies: new Set(),
   };
+  const medium = createMedium();
   const queue = countAhead(candidates, tally);
   let [shownAt, committedAt] = [Date.now(), Date.now()];
   try {
     yield progress(tally);
     for await (const candidate of queue) {
       throwIfAborted(signal);
-      for await (const failure of importOne(candidate, { options, batch, tally, depth: 0 })) {
+      for await (const failure of importOne(candidate, { options, batch, tally, medium, depth: 0 })) {
         if (failure) yield failure;
         if (batch.isFull || Date.now() - committedAt > commitEveryMs) {
-          await commit(batch, tally);
+          yield* commit(batch, tally);
           committedAt = Date.now();
         }
         if (Date.now() - shownAt > progressEveryMs) {
@@ -73,7 +77,8 @@ export async function* importCandidates(options: ImportOptions): AsyncGenerator<
         }
       }
     }
-    await commit(batch, tally);
+    yield* commit(batch, tally);
+    yield* warningsOf(medium);
     yield progress(tally);
     const { imported, duplicates, conflicts, ignored, failed, studies } = tally;
     yield { type: "done", imported, duplicates, conflicts, ignored, failed, studies: [...studies] };
@@ -83,30 +88,42 @@ export async function* importCandidates(options: ImportOptions): AsyncGenerator<
   }
 }
 
-type Step = Extract<ImportEvent, { type: "failed" }> | null;
+type Step = Extract<ImportEvent, { type: "failed" | "warning" }> | null;
+
+interface Run {
+  readonly options: ImportOptions;
+  readonly batch: Batch;
+  readonly tally: Tally;
+  /** The folder, upload or ZIP that the candidate lies in. */
+  readonly medium: Medium;
+  /** ZIPs around it. */
+  readonly depth: number;
+}
 
 /** A step for the candidate and for each file in it; null is one without failure. */
-async function* importOne(
-  candidate: Candidate,
-  run: { options: ImportOptions; batch: Batch; tally: Tally; depth: number },
-): AsyncGenerator<Step, void, void> {
-  const { options, batch, tally, depth } = run;
+async function* importOne(candidate: Candidate, run: Run): AsyncGenerator<Step, void, void> {
+  const { options, batch, tally, medium, depth } = run;
   const { store, readHeader, signal } = options;
   let open: OpenCandidate | null = null;
   try {
+    medium.saw(candidate.path);
     open = await candidate.open();
     const { source } = open;
-    if (depth < deepestZip && (await isZip(source))) {
+    if (isDirectoryName(candidate.name)) {
+      medium.hasDirectory(candidate.path, await readDirectory(source, signal));
+      tally.ignored += 1;
+    } else if (depth < deepestZip && (await isZip(source))) {
+      const within = createMedium();
       for await (const inside of readZip(source, store.spools, signal)) {
         tally.found += 1;
-        yield* importOne(inside, { ...run, depth: depth + 1 });
+        yield* importOne(inside, { ...run, medium: within, depth: depth + 1 });
       }
+      yield* warningsOf(within);
     } else {
       const header = await readHeader(source, signal);
-      const outcome = await batch.add(header, source, signal);
-      if (outcome === "duplicate") tally.duplicates += 1;
-      if (outcome === "conflict") tally.conflicts += 1;
-      tally.studies.add(header.studyInstanceUid);
+      const { duplicate, study } = await batch.add({ name: candidate.name, header, source }, signal);
+      if (duplicate) tally.duplicates += 1;
+      tally.studies.add(study);
     }
     tally.done += 1;
     yield null;
@@ -116,6 +133,9 @@ async function* importOne(
     if (thrown instanceof AppError && thrown.code === "not-dicom") {
       tally.ignored += 1;
       yield null;
+    } else if (thrown instanceof AppError && thrown.code === "dicomdir-damaged") {
+      tally.ignored += 1;
+      yield { type: "warning", name: candidate.name, error: errorRecord(thrown) };
     } else {
       tally.failed += 1;
       const error: ErrorRecord = errorRecord(thrown);
@@ -126,10 +146,16 @@ async function* importOne(
   }
 }
 
-async function commit(batch: Batch, tally: Tally): Promise<void> {
-  const { added, duplicates } = await batch.commit();
-  tally.imported += added;
+function* warningsOf(medium: Medium): Generator<Extract<ImportEvent, { type: "warning" }>, void, void> {
+  for (const warning of medium.warnings()) yield { type: "warning", ...warning };
+}
+
+async function* commit(batch: Batch, tally: Tally): AsyncGenerator<ImportEvent, void, void> {
+  const { imported, duplicates, conflicts } = await batch.commit();
+  tally.imported += imported;
   tally.duplicates += duplicates;
+  tally.conflicts += conflicts.length;
+  for (const conflict of conflicts) yield { type: "conflict", ...conflict };
 }
 
 function progress({ found, counted, done }: Tally): ImportEvent {

@@ -28,7 +28,8 @@ export async function* readZip(
 ): AsyncGenerator<Candidate, void, void> {
   await checkBounds(source, signal);
   for await (const { zip, entry } of entriesOf(source, signal)) {
-    yield { name: lastName(entryName(entry)), open: () => unpack({ zip, entry, spools, signal }) };
+    const name = entryName(entry);
+    yield { name: lastName(name), path: name, open: () => unpack({ zip, entry, spools, signal }) };
   }
 }
 

@@ -54,6 +54,7 @@ export function createUploads(spools: SpoolFolder): Uploads {
       if (!finished) continue;
       yield {
         name: lastName(name),
+        path: name,
         open: async () => ({ source: await spool.source(), close: () => spool.discard() }),
       };
     }

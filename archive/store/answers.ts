@@ -30,7 +30,7 @@ export interface AnswersOptions {
 }
 
 /** How the object of an answer begins; no DICOM object and no PNG does. */
-const start = '{"meditron":"answer","record":';
+export const answerStart = '{"meditron":"answer","record":';
 
 export function createAnswers({ database, tables, objects, catalog, changes }: AnswersOptions): Answers {
   function read(id: string): AnswerRecord {
@@ -56,7 +56,7 @@ export function createAnswers({ database, tables, objects, catalog, changes }: A
   }
 
   async function save(answer: AnswerRecord): Promise<void> {
-    const content = Buffer.from(`${start}${JSON.stringify(answer)}}`);
+    const content = Buffer.from(`${answerStart}${JSON.stringify(answer)}}`);
     const object = await objects.stage(content.length, single(content));
     await objects.publish([object]);
     try {
@@ -90,7 +90,7 @@ export function createAnswers({ database, tables, objects, catalog, changes }: A
 /** The answer that an object holds; null where it holds something else. */
 export function answerIn(content: Uint8Array): AnswerRecord | null {
   const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-  if (!text.toString("latin1", 0, start.length).startsWith(start)) return null;
+  if (!text.toString("latin1", 0, answerStart.length).startsWith(answerStart)) return null;
   return (JSON.parse(text.toString("utf8")) as { record: AnswerRecord }).record;
 }
 

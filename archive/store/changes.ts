@@ -26,6 +26,8 @@ export interface Changes {
   setThumbnail(series: SeriesUid, object: ObjectId): Promise<void>;
   /** Removes the files whose rows are gone. */
   removeDoomed(): Promise<number>;
+  /** Files whose rows go stay until the function that it gives is called: for work that reads many of them. */
+  holdFiles(): () => Promise<void>;
 }
 
 export interface ChangesOptions {
@@ -34,6 +36,13 @@ export interface ChangesOptions {
   readonly objects: ObjectStore;
   readonly catalog: Catalog;
 }
+
+/** Tables with a column `series`, and their columns that name objects. */
+const filesOfSeries = [
+  ["instances", ["object"]],
+  ["thumbnails", ["object"]],
+  ["variants", ["object", "record"]],
+] as const;
 
 export function createChanges({ database, tables, objects, catalog }: ChangesOptions): Changes {
   function addInstances(instances: readonly NewInstance[]): void {
@@ -103,11 +112,13 @@ export function createChanges({ database, tables, objects, catalog }: ChangesOpt
     const ofStudy = "IN (SELECT uid FROM series WHERE study = ?)";
     try {
       database.transaction(() => {
-        for (const table of ["instances", "thumbnails"]) {
-          database.run(
-            `INSERT OR REPLACE INTO doomed SELECT object FROM ${table} WHERE series ${ofStudy}`,
-            uid,
-          );
+        for (const [table, columns] of filesOfSeries) {
+          for (const column of columns) {
+            database.run(
+              `INSERT OR REPLACE INTO doomed SELECT ${column} FROM ${table} WHERE series ${ofStudy}`,
+              uid,
+            );
+          }
           database.run(`DELETE FROM ${table} WHERE series ${ofStudy}`, uid);
         }
         database.run("INSERT OR REPLACE INTO doomed SELECT object FROM answers WHERE study = ?", uid);
@@ -121,7 +132,18 @@ export function createChanges({ database, tables, objects, catalog }: ChangesOpt
     await removeDoomed();
   }
 
+  let holders = 0;
+
+  function holdFiles(): () => Promise<void> {
+    holders += 1;
+    return async () => {
+      holders -= 1;
+      await removeDoomed();
+    };
+  }
+
   async function removeDoomed(): Promise<number> {
+    if (holders > 0) return 0;
     const doomed = database.all("SELECT object FROM doomed").map((row) => row["object"] as Buffer);
     if (doomed.length === 0) return 0;
     await objects.remove(doomed.map((object) => object.toString("hex")));
@@ -149,7 +171,7 @@ export function createChanges({ database, tables, objects, catalog }: ChangesOpt
     await removeDoomed();
   }
 
-  return { addInstances, replaceObjects, deleteStudy, thumbnail, setThumbnail, removeDoomed };
+  return { addInstances, replaceObjects, deleteStudy, thumbnail, setThumbnail, removeDoomed, holdFiles };
 }
 
 function emptyStudy(header: InstanceHeader): StudyRow {

@@ -1,10 +1,10 @@
-import { closeSync, existsSync, openSync, rmSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, openSync, rmSync } from "node:fs";
 import path from "node:path";
 import Libsql from "libsql";
 import { appError, AppError } from "../../core/errors.ts";
 import { fileSystemError } from "../../core/file-errors.ts";
 import { archiveDamaged } from "./damage.ts";
-import { migrations } from "./migrations/all.ts";
+import { type Migration, migrations } from "./migrations/all.ts";
 import {
   type PageRecord,
   pageDigest,
@@ -27,6 +27,12 @@ export interface Database {
   /** All or nothing, and durable when it returns. Synchronous: nothing may come between commit and record. */
   transaction(work: () => void): void;
   readonly schemaVersion: number;
+  /** Compares every page on disk with what was written. @throws archive-damaged */
+  verify(): void;
+  /** Folds the log into the database, so that no older state of a page is left in it. */
+  fold(): void;
+  /** Copies the index into another folder as it is at this moment. @throws disk-full, read-only */
+  copyTo(folder: string): void;
   close(): void;
 }
 
@@ -39,7 +45,12 @@ export interface DatabaseOptions {
   readonly pagesKey: Uint8Array;
   /** Whether files without a record may be left over from a first start that was cut short. */
   readonly mayBeUnfinished: boolean;
+  /** Other than the app's own: for tests, and for making archives of older versions. */
+  readonly migrations?: readonly Migration[];
 }
+
+/** What an index is when its log is folded in. */
+export const indexFiles = ["archive.db", "archive.pages"];
 
 /** The log is folded into the database at this many frames of 4 KiB. */
 const longestLog = 1000;
@@ -49,7 +60,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   return named(() => open(options));
 }
 
-function open({ folder, databaseKey, pagesKey, mayBeUnfinished }: DatabaseOptions): Database {
+function open(options: DatabaseOptions): Database {
+  const { folder, databaseKey, pagesKey, mayBeUnfinished } = options;
   const files = {
     database: path.join(folder, "archive.db"),
     log: path.join(folder, "archive.db-wal"),
@@ -123,10 +135,7 @@ function open({ folder, databaseKey, pagesKey, mayBeUnfinished }: DatabaseOption
 
   // What an earlier process left unrecorded is recorded before the log is folded in, never after.
   record = writePageRecord(files.record, pagesKey, pages);
-  const schemaVersion = migrate(
-    { all, run, transaction },
-    Number(all("PRAGMA user_version")[0]?.["user_version"]),
-  );
+  const schemaVersion = migrate({ all, run, transaction }, options.migrations ?? migrations);
   checkpoint();
 
   return {
@@ -134,6 +143,14 @@ function open({ folder, databaseKey, pagesKey, mayBeUnfinished }: DatabaseOption
     run,
     transaction,
     schemaVersion,
+    verify: () => named(() => void verifyPages(files, pagesKey, readPageRecord(files.record, pagesKey))),
+    fold: () => named(tryCheckpoint),
+    copyTo(target) {
+      named(() => {
+        checkpoint();
+        for (const name of indexFiles) copyFileSync(path.join(folder, name), path.join(target, name));
+      });
+    },
     close() {
       try {
         named(tryCheckpoint);
@@ -184,21 +201,25 @@ function readRecorded(
 }
 
 /** Runs the migrations that are missing, each in a transaction of its own. @throws archive-too-new */
-function migrate(database: Pick<Database, "all" | "run" | "transaction">, version: number): number {
-  if (version > migrations.length) {
+function migrate(
+  database: Pick<Database, "all" | "run" | "transaction">,
+  steps: readonly Migration[],
+): number {
+  const version = Number(database.all("PRAGMA user_version")[0]?.["user_version"]);
+  if (version > steps.length) {
     throw appError(
       "archive-too-new",
       "This archive was made by a newer version of the app. Install that version to open it.",
     );
   }
-  for (const [index, migration] of migrations.entries()) {
+  for (const [index, migration] of steps.entries()) {
     if (index < version) continue;
     database.transaction(() => {
       migration(database);
       database.run(`PRAGMA user_version = ${index + 1}`);
     });
   }
-  return migrations.length;
+  return steps.length;
 }
 
 function withBuffers(row: RawRow): SqlRow {

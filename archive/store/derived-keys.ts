@@ -11,6 +11,8 @@ export interface ArchiveKeys {
   readonly pages: Uint8Array;
   /** Parent of the keys of the objects. */
   readonly objects: Uint8Array;
+  /** The seal of a backup. */
+  readonly backup: Uint8Array;
 }
 
 /** @throws bad-request where the data key is not 32 octets */
@@ -21,6 +23,7 @@ export function deriveKeys(dataKey: Uint8Array): ArchiveKeys {
     rows: derive(dataKey, { salt: new Uint8Array(), purpose: "rows" }),
     pages: derive(dataKey, { salt: new Uint8Array(), purpose: "pages" }),
     objects: derive(dataKey, { salt: new Uint8Array(), purpose: "objects" }),
+    backup: derive(dataKey, { salt: new Uint8Array(), purpose: "backup" }),
   };
 }
 

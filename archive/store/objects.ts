@@ -22,6 +22,11 @@ import { createSegmentCache } from "./segment-cache.ts";
 /** 16 random octets as hex. */
 export type ObjectId = string;
 
+/** Where an object lies below the archive's folder, with forward slashes. */
+export function objectFile(id: ObjectId): string {
+  return `objects/${id.slice(0, 2)}/${id}.obj`;
+}
+
 const idForm = /^[0-9a-f]{32}$/;
 const cachedSegments = 32;
 
@@ -39,6 +44,7 @@ export interface ObjectStore {
   remove(ids: readonly ObjectId[]): Promise<void>;
   /** Keeps a damaged file under another ending, where it is no object any more. */
   setAside(id: ObjectId): Promise<void>;
+  removeSetAside(): Promise<void>;
   /** All on disk; `part` those that were staged when the process ended. */
   list(): AsyncGenerator<{ id: ObjectId; part: boolean }, void, void>;
 }
@@ -157,7 +163,16 @@ export function createObjectStore(
     await naming(() => rename(published(id), path.join(shelf(id), `${id}.damaged`)));
   }
 
-  return { stage, publish, discard, open: openObject, remove, setAside, list };
+  async function removeSetAside(): Promise<void> {
+    for (const name of await namesIn(folder)) {
+      const files = await namesIn(path.join(folder, name));
+      for (const file of files.filter((one) => one.endsWith(".damaged"))) {
+        await naming(() => rm(path.join(folder, name, file), { force: true }));
+      }
+    }
+  }
+
+  return { stage, publish, discard, open: openObject, remove, setAside, removeSetAside, list };
 }
 
 async function writeSegments(

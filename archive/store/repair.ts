@@ -1,6 +1,6 @@
 import type { Changes } from "./changes.ts";
 import type { Database } from "./database.ts";
-import type { ObjectStore } from "./objects.ts";
+import type { ObjectId, ObjectStore } from "./objects.ts";
 
 /** One import puts at most this many objects on disk before it writes their rows. */
 export const largestBatch = 64;
@@ -22,13 +22,7 @@ export async function repair(parts: {
   const deleted = await changes.removeDoomed();
   if (deleted > 0) repairs.push(`Finished a deletion: ${count(deleted, "file")} removed.`);
 
-  const named = new Set(
-    database
-      .all(
-        "SELECT object FROM instances UNION ALL SELECT object FROM thumbnails UNION ALL SELECT object FROM answers",
-      )
-      .map((row) => (row["object"] as Buffer).toString("hex")),
-  );
+  const named = namedObjects(database);
   const halves: string[] = [];
   const unnamed: string[] = [];
   const present = new Set<string>();
@@ -48,6 +42,21 @@ export async function repair(parts: {
   const missing = named.size - present.size;
   if (missing > 0) repairs.push(`${count(missing, "stored file")} missing: import the study again.`);
   return repairs;
+}
+
+/** Every object that a row names. */
+export function namedObjects(database: Pick<Database, "all">): Set<ObjectId> {
+  const columns = [
+    ["object", "instances"],
+    ["object", "thumbnails"],
+    ["object", "answers"],
+    ["object", "variants"],
+    ["record", "variants"],
+  ];
+  const selects = columns.map(([column, table]) => `SELECT ${column} AS object FROM ${table}`);
+  return new Set(
+    database.all(selects.join(" UNION ALL ")).map((row) => (row["object"] as Buffer).toString("hex")),
+  );
 }
 
 function count(n: number, noun: string): string {

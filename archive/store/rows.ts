@@ -1,5 +1,6 @@
 import type { HeaderFacts } from "../../core/frame.ts";
 import type { InstanceUid, SeriesUid, Study, StudyUid } from "../../core/study.ts";
+import type { Variant } from "../../core/variant.ts";
 import type { ObjectId } from "./objects.ts";
 
 /** The bodies of the sealed rows, as JSON. A member that is added must be optional here or come by a migration. */
@@ -38,3 +39,7 @@ export interface InstanceRow {
   /** SHA-256 of the file as it was imported, as hex. */
   readonly sha256: string;
 }
+
+export type VariantRow = Variant & {
+  readonly object: ObjectId;
+};

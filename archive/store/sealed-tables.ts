@@ -2,7 +2,7 @@ import type { Database, SqlRow, SqlValue } from "./database.ts";
 import { openRow, sealRow } from "./sealed-row.ts";
 
 /** Tables whose rows are a key and a sealed body. */
-export type SealedTable = "studies" | "series" | "instances" | "answers";
+export type SealedTable = "studies" | "series" | "instances" | "answers" | "variants" | "imports";
 
 /** The database with sealed rows: values go in and come out as objects. */
 export interface SealedTables {
@@ -18,7 +18,8 @@ export interface SealedTables {
 }
 
 export function createSealedTables(database: Database, rowKey: Uint8Array): SealedTables {
-  const keyColumn = (table: SealedTable) => (table === "answers" ? "id" : "uid");
+  const keyColumn = (table: SealedTable) =>
+    table === "studies" || table === "series" || table === "instances" ? "uid" : "id";
 
   function opened(table: SealedTable, row: SqlRow): unknown {
     const key = (row["key"] as Buffer).toString("latin1");

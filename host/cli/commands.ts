@@ -1,4 +1,10 @@
 import type { Command } from "./command.ts";
+import {
+  archiveBackupCommand,
+  archiveCheckCommand,
+  archiveConflictsCommand,
+  archiveRestoreCommand,
+} from "./commands/archive.ts";
 import { askCommand } from "./commands/ask.ts";
 import { dicomCheckCommand } from "./commands/dicom-check.ts";
 import { evalCommands } from "./commands/eval.ts";
@@ -20,6 +26,10 @@ export const commands: readonly Command[] = [
   listCommand,
   askCommand,
   dicomCheckCommand,
+  archiveCheckCommand,
+  archiveBackupCommand,
+  archiveRestoreCommand,
+  archiveConflictsCommand,
   modelsListCommand,
   modelsImportCommand,
   modelsVerifyCommand,

@@ -33,11 +33,17 @@ export async function openArchive(invocation: Invocation): Promise<Client> {
   }
 }
 
-async function readPassphrase({ values, signal }: Invocation): Promise<string> {
-  const fromPipe = values["passphrase-stdin"] === true;
+function readPassphrase(invocation: Invocation): Promise<string> {
+  const fromPipe = invocation.values["passphrase-stdin"] === true;
   if (!fromPipe && !process.stdin.isTTY) {
     throw appError("archive-locked", "The archive has a passphrase. Give it with --passphrase-stdin.");
   }
+  return readSecret(invocation, fromPipe ? "" : "Passphrase: ");
+}
+
+/** One line that is not shown: asked for on the terminal with a question, from standard input without one. */
+export async function readSecret({ signal }: Invocation, question: string): Promise<string> {
+  const fromPipe = question === "";
   // The terminal echoes through this stream: it shows the question and nothing that is typed.
   let silent = false;
   const echo = new Writable({
@@ -48,7 +54,7 @@ async function readPassphrase({ values, signal }: Invocation): Promise<string> {
   });
   const lines = createInterface({ input: process.stdin, output: echo, terminal: !fromPipe });
   try {
-    const answer = lines.question(fromPipe ? "" : "Passphrase: ", { signal });
+    const answer = lines.question(question, { signal });
     silent = true;
     return await answer;
   } finally {

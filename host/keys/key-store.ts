@@ -59,6 +59,8 @@ export interface KeyStore {
   ): Promise<{ recoveryKey: string; dataKey: Uint8Array }>;
   /** @throws wrong-passphrase, archive-locked, key-store-not-available, not-found */
   open(passphrase: string | null): Promise<Uint8Array>;
+  /** Opens by the recovery key and changes nothing. @throws wrong-recovery-key, not-found */
+  openByRecovery(recoveryKey: string): Promise<Uint8Array>;
   /** Opens by the recovery key and protects anew; the recovery key stays the same. @throws wrong-recovery-key */
   recover(request: KeyRequest & { recoveryKey: string }): Promise<Uint8Array>;
 }
@@ -77,10 +79,11 @@ const keysSchema = v.object({
 type Keys = v.InferOutput<typeof keysSchema>;
 type Protection = Keys["protection"];
 
+const keysName = "keys.json";
 const shortestPassphrase = 8;
 
 export function createKeyStore(options: KeyStoreOptions): KeyStore {
-  const keysFile = path.join(options.dataFolder, "keys.json");
+  const keysFile = path.join(options.dataFolder, keysName);
 
   async function status(): Promise<KeyStatus> {
     const keys = await load(keysFile);
@@ -118,16 +121,25 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
 
   async function recover(request: KeyRequest & { recoveryKey: string }): Promise<Uint8Array> {
     const keys = await existing(keysFile);
-    const { archive, recovery } = keys;
-    const wrappingKey = recoveryWrappingKey(parseRecoveryKey(request.recoveryKey));
-    const dataKey = unseal(recovery.sealed, wrappingKey, ["recovery", archive]);
-    if (!dataKey) throw appError("wrong-recovery-key", "This recovery key belongs to another archive.");
-    const protection = await protect({ archive, dataKey }, request, options);
+    const dataKey = unlockByRecovery(keys, request.recoveryKey);
+    const protection = await protect({ archive: keys.archive, dataKey }, request, options);
     await atomicWrite(keysFile, `${JSON.stringify({ ...keys, protection }, null, 2)}\n`);
     return new Uint8Array(dataKey);
   }
 
-  return { status, create, open, recover };
+  return {
+    status,
+    create,
+    open,
+    openByRecovery: async (recoveryKey) =>
+      new Uint8Array(unlockByRecovery(await existing(keysFile), recoveryKey)),
+    recover,
+  };
+}
+
+/** Takes over the sealed keys of an archive that was copied here, as they are. @throws disk-full, read-only */
+export async function copyKeys(fromFolder: string, toFolder: string): Promise<void> {
+  await atomicWrite(path.join(toFolder, keysName), await readFile(path.join(fromFolder, keysName), "utf8"));
 }
 
 /** Those that work on this machine, best first. */
@@ -198,6 +210,13 @@ async function unlock(keys: Keys, passphrase: string | null, options: KeyStoreOp
       );
     }
   }
+}
+
+function unlockByRecovery({ archive, recovery }: Keys, recoveryKey: string): Buffer {
+  const wrappingKey = recoveryWrappingKey(parseRecoveryKey(recoveryKey));
+  const dataKey = unseal(recovery.sealed, wrappingKey, ["recovery", archive]);
+  if (!dataKey) throw appError("wrong-recovery-key", "This recovery key belongs to another archive.");
+  return dataKey;
 }
 
 async function decryptSecret(storage: SafeStorage, kept: string): Promise<Buffer> {

@@ -11,11 +11,29 @@ const sampleSeed = 1;
 
 export function importProcedures(
   context: Context,
-): Part<"imports.paths" | "imports.upload" | "imports.finish" | "imports.discard" | "imports.sample"> {
+): Part<
+  | "imports.paths"
+  | "imports.unfinished"
+  | "imports.resume"
+  | "imports.forget"
+  | "imports.upload"
+  | "imports.finish"
+  | "imports.discard"
+  | "imports.sample"
+> {
   const archive = (signal: AbortSignal) => context.archive.ready(signal);
   return {
     async *"imports.paths"(input, signal) {
       yield* (await archive(signal)).importPaths(input, signal);
+    },
+
+    "imports.unfinished": async (_input, signal) => (await archive(signal)).unfinishedImports({}, signal),
+    async *"imports.resume"(input, signal) {
+      yield* (await archive(signal)).resumeImport(input, signal);
+    },
+    async "imports.forget"(input, signal) {
+      await (await archive(signal)).forgetImport(input, signal);
+      return {};
     },
 
     /** Straight from the request to the archive process, which encrypts: never into a file here. */

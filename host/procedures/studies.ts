@@ -3,7 +3,7 @@ import type { Part } from "../router.ts";
 
 export function studyProcedures(
   context: Context,
-): Part<"studies.list" | "studies.series" | "studies.delete" | "series.thumbnail"> {
+): Part<"studies.list" | "studies.series" | "studies.delete" | "studies.variants" | "series.thumbnail"> {
   const archive = (signal: AbortSignal) => context.archive.ready(signal);
   return {
     "studies.list": async (input, signal) => (await archive(signal)).listStudies(input, signal),
@@ -12,6 +12,7 @@ export function studyProcedures(
       await (await archive(signal)).deleteStudy(input, signal);
       return {};
     },
+    "studies.variants": async (input, signal) => (await archive(signal)).listVariants(input, signal),
     "series.thumbnail": async (input, signal) => (await archive(signal)).thumbnail(input, signal),
   };
 }

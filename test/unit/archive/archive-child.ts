@@ -1,6 +1,6 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import path from "node:path";
 import { type ArchiveApi, archiveKinds } from "../../../archive/api.ts";
 import type { Port } from "../../../core/port.ts";
 import { connectApi } from "../../../core/rpc.ts";
@@ -15,7 +15,8 @@ export interface ArchiveChild {
   leave(): Promise<void>;
 }
 
-const script = fileURLToPath(new URL("../../../dist/archive/process.js", import.meta.url));
+/** Tests and benches run in the root of the repository. */
+const script = path.resolve("dist", "archive", "process.js");
 
 export function startArchive(): ArchiveChild {
   return connect(
@@ -23,9 +24,20 @@ export function startArchive(): ArchiveChild {
   );
 }
 
-/** In a mount namespace of its own, with a memory disk (mount options: size=8m, ro) at `disk`; null where the system does not allow it. */
-export async function startArchiveOnDisk(disk: string, options: string): Promise<ArchiveChild | null> {
-  const mount = `mount -t tmpfs -o ${options} small "${disk}"`;
+/**
+ * In a mount namespace of its own, with a memory disk (mount options: size=8m, ro) at `disk`; null where the system does
+ * not allow it.
+ */
+export function startArchiveOnDisk(disk: string, options: string): Promise<ArchiveChild | null> {
+  return startMounted(`mount -t tmpfs -o ${options} small "${disk}"`);
+}
+
+/** In a mount namespace of its own, in which `folder` cannot be written to; null as above. */
+export function startArchiveReadOnly(folder: string): Promise<ArchiveChild | null> {
+  return startMounted(`mount --bind "${folder}" "${folder}" && mount -o remount,bind,ro "${folder}"`);
+}
+
+async function startMounted(mount: string): Promise<ArchiveChild | null> {
   if (!(await succeeds("unshare", ["-rm", "sh", "-c", mount]))) return null;
   const child = spawn(
     "unshare",

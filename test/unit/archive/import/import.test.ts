@@ -1,58 +1,30 @@
-import { chmod, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { ImportEvent } from "../../../../core/archive-events.ts";
 import type { StudyUid } from "../../../../core/study.ts";
-import type { ByteSource } from "../../../../archive/byte-source.ts";
-import { parseHeader } from "../../../../archive/dicom/parse-header.ts";
-import { instanceHeader } from "../../../../archive/dicom/read-instance.ts";
+import { compareFiles } from "../../../../archive/compare-files.ts";
 import type { Candidate } from "../../../../archive/import/candidate.ts";
 import { importCandidates } from "../../../../archive/import/import-candidates.ts";
 import { createUploads } from "../../../../archive/import/uploads.ts";
 import { walkFiles } from "../../../../archive/import/walk-files.ts";
-import { type ArchiveStore, openArchiveStore } from "../../../../archive/store/archive-store.ts";
 import { hasSharedData, sharedData, sharedDataMissing } from "../../../shared-data.ts";
-import { dataKey, filesBelow, filesWithText, temporaryFolder } from "../store/test-archive.ts";
+import { filesBelow, filesWithText, readHeader } from "../store/test-archive.ts";
 import { makeDicom } from "./make-dicom.ts";
 import { makeZip, type ZipEntry } from "./make-zip.ts";
+import { openTestImport, type TestImport } from "./test-import.ts";
 
+let archive: TestImport;
 let folder: string;
-let remove: () => Promise<void>;
-let store: ArchiveStore;
-const signal = new AbortController().signal;
 
 beforeEach(async () => {
-  ({ folder, remove } = await temporaryFolder());
-  store = await openArchiveStore({ dataFolder: path.join(folder, "data"), dataKey, readHeader });
+  archive = await openTestImport();
+  ({ folder } = archive);
 });
-afterEach(async () => {
-  await store.close();
-  await remove();
-});
+afterEach(() => archive.remove());
 
-type Done = Extract<ImportEvent, { type: "done" }>;
-type Failed = Extract<ImportEvent, { type: "failed" }>;
-
-const readHeader = async (source: ByteSource) => instanceHeader(await parseHeader(source));
-
-async function run(
-  candidates: AsyncGenerator<Candidate, void, void>,
-): Promise<Done & { failures: Failed[]; events: ImportEvent[] }> {
-  const events: ImportEvent[] = [];
-  for await (const event of importCandidates({ store, candidates, readHeader, signal })) events.push(event);
-  const done = events.at(-1) as Done;
-  expect(done.type).toBe("done");
-  return { ...done, failures: events.filter((event) => event.type === "failed"), events };
-}
-
-const importPaths = (...paths: string[]) => run(walkFiles(paths, signal));
-
-async function write(name: string, content: Buffer): Promise<string> {
-  const file = path.join(folder, "in", name);
-  await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(file, content);
-  return file;
-}
+const run = (candidates: AsyncGenerator<Candidate, void, void>) => archive.run(candidates);
+const importPaths = (...paths: string[]) => archive.importPaths(...paths);
+const write = (name: string, content: Buffer) => archive.write(name, content);
 
 function slice(instance: number, value = instance): Buffer {
   return makeDicom({
@@ -64,9 +36,7 @@ function slice(instance: number, value = instance): Buffer {
   });
 }
 
-async function objectFiles(): Promise<string[]> {
-  return filesBelow(path.join(folder, "data", "objects"));
-}
+const objectFiles = () => archive.objectFiles();
 
 describe("folders", () => {
   test("are read with all that is in them; what is no DICOM is ignored", async () => {
@@ -85,7 +55,7 @@ describe("folders", () => {
     });
     const last = done.events.findLast((event) => event.type === "progress");
     expect(last).toEqual({ type: "progress", found: 4, counted: true, done: 4 });
-    expect(store.catalog.series("1.1" as StudyUid)[0]!.instances).toHaveLength(2);
+    expect(archive.store.catalog.series("1.1" as StudyUid)[0]!.instances).toHaveLength(2);
   });
 
   test("links in them are not followed, and a loop ends", async () => {
@@ -142,24 +112,12 @@ describe("an image that is there already", () => {
     await rm(second!);
     expect(await importPaths(input)).toMatchObject({ imported: 2, duplicates: 0 });
     expect(await objectFiles()).toHaveLength(2);
-    expect(store.health().instances).toBe(2);
-    for (const { sopInstanceUid } of store.catalog.series("1.1" as StudyUid)[0]!.instances) {
-      const source = await store.objects.open(store.catalog.instance(sopInstanceUid).object);
+    expect(archive.store.health().instances).toBe(2);
+    for (const { sopInstanceUid } of archive.store.catalog.series("1.1" as StudyUid)[0]!.instances) {
+      const source = await archive.store.objects.open(archive.store.catalog.instance(sopInstanceUid).object);
       expect((await source.read(0, source.size)).length).toBe(source.size);
     }
     expect(await importPaths(input)).toMatchObject({ imported: 0, duplicates: 2 });
-  });
-
-  test("with other content is a conflict, and the first stays", async () => {
-    const first = slice(1, 100);
-    await importPaths(await write("1.dcm", first));
-    expect(await importPaths(await write("2.dcm", slice(1, 200)))).toMatchObject({
-      imported: 0,
-      conflicts: 1,
-    });
-    const { object } = store.catalog.findInstance("1.1.1.1" as never)!;
-    const source = await store.objects.open(object);
-    expect(Buffer.from(await source.read(0, source.size)).equals(first)).toBe(true);
   });
 
   test("whose series lies in another study is refused", async () => {
@@ -186,7 +144,8 @@ describe("cancel", () => {
     for (let i = 1; i <= 90; i += 1) await write(`a/${String(i).padStart(3, "0")}.dcm`, slice(i));
     const controller = new AbortController();
     const events = importCandidates({
-      store,
+      store: archive.store,
+      compare: compareFiles,
       candidates: walkFiles([path.join(folder, "in")], controller.signal),
       readHeader: async (source) => {
         const header = await readHeader(source);
@@ -200,7 +159,7 @@ describe("cancel", () => {
         for await (const _ of events);
       })(),
     ).rejects.toMatchObject({ code: "cancelled" });
-    const { instances } = store.health();
+    const { instances } = archive.store.health();
     expect(instances).toBeGreaterThan(0);
     expect(instances).toBeLessThan(90);
     expect(await objectFiles()).toHaveLength(instances);
@@ -313,7 +272,7 @@ describe("ZIP", () => {
 
 describe("uploads", () => {
   test("in parts, interleaved, are imported; unfinished files are left out", async () => {
-    const uploads = createUploads(store.spools);
+    const uploads = createUploads(archive.store.spools);
     const [first, second] = [slice(1), slice(2)];
     const send = (name: string, content: Buffer, part: { from: number; to: number; last: boolean }) =>
       uploads.receive({
@@ -336,7 +295,7 @@ describe("uploads", () => {
   });
 
   test("beyond what stays in memory lie encrypted on disk, and go", async () => {
-    const uploads = createUploads(store.spools);
+    const uploads = createUploads(archive.store.spools);
     const large = makeDicom({
       study: "1.1",
       series: "1.1.1",
@@ -369,10 +328,10 @@ describe("real files", () => {
     `a CT series comes in display order (${sharedDataMissing} where absent)`,
     async () => {
       expect(await importPaths(sharedData("dicom", "series-ct"))).toMatchObject({ imported: 20, failed: 0 });
-      const [study] = store.catalog.studies("");
-      const [series] = store.catalog.series(study!.studyInstanceUid);
+      const [study] = archive.store.catalog.studies("");
+      const [series] = archive.store.catalog.series(study!.studyInstanceUid);
       const depths = series!.instances.map(
-        ({ sopInstanceUid }) => store.catalog.instance(sopInstanceUid).position![2],
+        ({ sopInstanceUid }) => archive.store.catalog.instance(sopInstanceUid).position![2],
       );
       expect(depths).toEqual(depths.toSorted((a, b) => a - b));
     },

@@ -84,14 +84,31 @@ export async function filesBelow(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
 }
 
-/** Where the text stands in the open below a folder, in UTF-8, Latin-1 or UTF-16 of either byte order. */
-export async function filesWithText(folder: string, text: string): Promise<string[]> {
-  const utf16 = Buffer.from(text, "utf16le");
-  const forms = [Buffer.from(text, "utf8"), Buffer.from(text, "latin1"), utf16, Buffer.from(utf16).swap16()];
+/**
+ * Where the text stands in the open below a folder: in UTF-8, Latin-1 or UTF-16 of either byte order, in a file's
+ * content or its name; or where these octets stand.
+ */
+export async function filesWithText(
+  folder: string,
+  text: string | Uint8Array,
+  options: { except?: string } = {},
+): Promise<string[]> {
   const found: string[] = [];
   for (const file of await filesBelow(folder)) {
-    const octets = await readFile(file);
-    if (forms.some((form) => octets.includes(form))) found.push(file);
+    if (options.except !== undefined && file.startsWith(options.except)) continue;
+    // A file that went while the list was read holds nothing any more.
+    const octets = await readFile(file).catch(() => Buffer.alloc(0));
+    const inName = typeof text === "string" && path.relative(folder, file).includes(text);
+    if (inName || formsOf(text).some((form) => octets.includes(form))) found.push(file);
   }
   return found;
+}
+
+function formsOf(text: string | Uint8Array): Buffer[] {
+  if (typeof text !== "string") return [Buffer.from(text)];
+  const utf16 = Buffer.from(text, "utf16le");
+  const forms = [Buffer.from(text, "utf8"), Buffer.from(text, "latin1"), utf16, Buffer.from(utf16).swap16()];
+  // Latin-1 has no form of other letters: what it makes of them stands anywhere.
+  const isLatin = [...text].every((letter) => letter.charCodeAt(0) < 0x100);
+  return isLatin ? forms : forms.filter((_, index) => index !== 1);
 }

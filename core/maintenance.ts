@@ -1,0 +1,54 @@
+import * as v from "valibot";
+import { studyUidSchema } from "./study.ts";
+
+/** What is wrong with a part of the archive or of a backup. */
+export const archiveProblemSchema = v.object({
+  kind: v.picklist([
+    /** A stored file is not what was written, or is gone. */
+    "file-damaged",
+    "file-missing",
+    /** The index is not what was written; the next start makes it again from the files. */
+    "index-damaged",
+    /** Stored files that no entry of the index names. */
+    "file-unnamed",
+  ]),
+  /** Null where it concerns no study, or none that can be told. */
+  studyInstanceUid: v.nullable(studyUidSchema),
+  /** For the user: what it is and what to do. */
+  message: v.string(),
+});
+export type ArchiveProblem = v.InferOutput<typeof archiveProblemSchema>;
+
+const progress = v.object({ type: v.literal("progress"), done: v.number(), total: v.number() });
+const problem = v.object({ type: v.literal("problem"), problem: archiveProblemSchema });
+
+export const checkEventSchema = v.variant("type", [
+  progress,
+  problem,
+  v.object({
+    type: v.literal("done"),
+    studies: v.number(),
+    images: v.number(),
+    variants: v.number(),
+    answers: v.number(),
+    /** Octets that were read and compared. */
+    bytes: v.number(),
+    problems: v.number(),
+  }),
+]);
+export type CheckEvent = v.InferOutput<typeof checkEventSchema>;
+
+/** Of a backup that is made, and of one that is restored. */
+export const backupEventSchema = v.variant("type", [
+  progress,
+  problem,
+  v.object({
+    type: v.literal("done"),
+    studies: v.number(),
+    images: v.number(),
+    files: v.number(),
+    bytes: v.number(),
+    problems: v.number(),
+  }),
+]);
+export type BackupEvent = v.InferOutput<typeof backupEventSchema>;

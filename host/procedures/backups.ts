@@ -1,0 +1,87 @@
+import { mkdir, readdir, realpath, rm } from "node:fs/promises";
+import path from "node:path";
+import { appError } from "../../core/errors.ts";
+import { fileSystemError } from "../../core/file-errors.ts";
+import type { Context } from "../context.ts";
+import { copyKeys, createKeyStore } from "../keys/key-store.ts";
+import type { Part } from "../router.ts";
+
+/** Where the archive lies in the data folder, and in a backup of it: a backup is laid out as what it came from. */
+const archiveName = "archive";
+
+export function backupProcedures(
+  context: Context & { takeFolder(): Promise<void> },
+): Part<"archive.check" | "archive.backup" | "archive.restore"> {
+  const { archive, folders, gate, shell } = context;
+  return {
+    async *"archive.check"(_input, signal) {
+      yield* (await archive.ready(signal)).checkArchive({}, signal);
+    },
+
+    async *"archive.backup"({ folder }, signal) {
+      const api = await archive.ready(signal);
+      const target = path.resolve(folder);
+      await makeEmptyFolder(target, folders.data);
+      let finished = false;
+      try {
+        // Sealed as they are: whoever has the backup still needs the passphrase, key file or recovery key.
+        await copyKeys(folders.data, target);
+        yield* api.backUp({ folder: path.join(target, archiveName) }, signal);
+        finished = true;
+      } finally {
+        if (!finished) await removeContents(target);
+      }
+    },
+
+    async *"archive.restore"({ folder, passphrase, recoveryKey, salvage }, signal) {
+      const backup = path.resolve(folder);
+      await context.takeFolder();
+      if ((await gate.status()).state !== "new") {
+        throw appError(
+          "bad-request",
+          "This data folder has an archive already. Restore into an empty data folder.",
+        );
+      }
+      const { keyFile } = folders;
+      const keys = createKeyStore({ dataFolder: backup, keyFile, safeStorage: shell.safeStorage });
+      if ((await keys.status()).state === "new") {
+        throw appError("backup-damaged", "This folder holds no backup: it has no keys.json.");
+      }
+      const dataKey = await (recoveryKey === null ? keys.open(passphrase) : keys.openByRecovery(recoveryKey));
+      const request = {
+        backup: path.join(backup, archiveName),
+        dataFolder: path.join(folders.data, archiveName),
+        dataKey,
+        salvage,
+      };
+      yield* archive.bare().restoreBackup(request, signal);
+      // Last: a folder with these keys is an archive.
+      await copyKeys(backup, folders.data);
+      gate.adopt(dataKey);
+    },
+  };
+}
+
+/** @throws bad-input */
+async function makeEmptyFolder(target: string, dataFolder: string): Promise<void> {
+  try {
+    await mkdir(target, { recursive: true, mode: 0o700 });
+  } catch (thrown) {
+    throw (
+      fileSystemError(thrown) ?? appError("bad-input", "The folder for the backup cannot be made.", thrown)
+    );
+  }
+  const relative = path.relative(await realpath(dataFolder), await realpath(target));
+  if (relative === "" || (!relative.startsWith("..") && !path.isAbsolute(relative))) {
+    throw appError("bad-input", "A backup inside the data folder is lost with it. Choose another folder.");
+  }
+  if ((await readdir(target)).length > 0) {
+    throw appError("bad-input", "The folder for the backup is not empty. Choose a new or an empty one.");
+  }
+}
+
+async function removeContents(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    await rm(path.join(folder, name), { recursive: true, force: true });
+  }
+}
