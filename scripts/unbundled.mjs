@@ -1,16 +1,6 @@
 // The packages that stay in node_modules: they carry native libraries or WebAssembly, which they open by path. All
 // others are bundled into dist/. electron-builder.yml names the same ones; a test compares the two.
-export const unbundled = [
-  "libsql",
-  "koffi",
-  "onnxruntime-node",
-  "onnxruntime-common",
-  "dcmjs-codecs",
-  "@cornerstonejs/codec-charls",
-  "@cornerstonejs/codec-libjpeg-turbo-8bit",
-  "@cornerstonejs/codec-openjpeg",
-  "@cornerstonejs/codec-openjph",
-];
+export const unbundled = ["libsql", "koffi", "onnxruntime-node", "onnxruntime-common", "dcmjs-codecs"];
 
 /** Whether a bundle leaves this import to Node: its own modules, Electron, and the packages above. */
 export function staysOutside(id) {

@@ -1,4 +1,5 @@
-import { constants, inflateRawSync, inflateSync } from "node:zlib";
+import { promisify } from "node:util";
+import { constants, inflate, inflateRaw, type ZlibOptions } from "node:zlib";
 import { appError, throwIfAborted } from "../../core/errors.ts";
 import { bytesSource, type ByteSource } from "../byte-source.ts";
 import type { DataSet } from "./data-set.ts";
@@ -6,6 +7,9 @@ import { isVr, NeedsMore, readDataSet, readMeta, type PixelElement } from "./rea
 import type { Encoding } from "./read-data-set.ts";
 import { tags } from "./tags.ts";
 import { explicitBig, implicitLittle, transferSyntaxOf, type TransferSyntax } from "./transfer-syntax.ts";
+
+const zlibInflated = promisify<Uint8Array, ZlibOptions, Buffer>(inflate);
+const rawInflated = promisify<Uint8Array, ZlibOptions, Buffer>(inflateRaw);
 
 const firstRead = 1 << 18;
 /** A header is held in memory whole; the largest real ones (enhanced multi-frame) have some ten MB. */
@@ -149,7 +153,7 @@ async function inflated(source: ByteSource, start: number): Promise<{ source: By
   const options = { maxOutputLength: largestDeflated, finishFlush: constants.Z_SYNC_FLUSH };
   try {
     const zlibHeader = packed[0] === 0x78 && ((packed[0] << 8) | (packed[1] ?? 0)) % 31 === 0;
-    const octets = zlibHeader ? inflateSync(packed, options) : inflateRawSync(packed, options);
+    const octets = await (zlibHeader ? zlibInflated : rawInflated)(packed, options);
     return { source: bytesSource(octets), start: 0 };
   } catch (thrown) {
     if (thrown instanceof RangeError) {

@@ -1,12 +1,11 @@
-import { constants, inflateRawSync } from "node:zlib";
+import { promisify } from "node:util";
+import { constants, inflateRaw, type ZlibOptions } from "node:zlib";
 import { ybrToRgb } from "../../core/colour.ts";
 import { appError, throwIfAborted } from "../../core/errors.ts";
 import type { PixelFrame, StoredValues } from "../../core/frame.ts";
 import type { DecodedSamples, Expected } from "./codecs/codestream.ts";
 import { damaged } from "./codecs/codestream.ts";
-import { decodeJpeg2000 } from "./codecs/jpeg-2000.ts";
-import { decodeJpeg } from "./codecs/jpeg.ts";
-import { decodeRle } from "./codecs/rle.ts";
+import { decodeJpeg, decodeJpeg2000, decodeJpegXl, decodeRle } from "./codecs/decode-codestream.ts";
 import { frameAttributes } from "./frame-attributes.ts";
 import { fragmentTable, readCodestream, type FragmentTable } from "./fragments.ts";
 import * as native from "./native-pixels.ts";
@@ -18,6 +17,8 @@ interface Pixels {
   readonly values: StoredValues;
   readonly photometric: string;
 }
+
+const inflated = promisify<Uint8Array, ZlibOptions, Buffer>(inflateRaw);
 
 /** Fragments are found once for a header, however many of its frames are read. */
 const tables = new WeakMap<DicomHeader, FragmentTable>();
@@ -80,7 +81,7 @@ async function readPixels(
   }
   const octets = await readCodestream(header.source, fragments);
   const coding = codingOf(header, octets);
-  return decodeCodestream(octets, coding, { header, pixels });
+  return decodeCodestream(octets, coding, { header, pixels, signal: request.signal });
 }
 
 async function isEncapsulated(header: DicomHeader): Promise<boolean> {
@@ -138,6 +139,7 @@ function codingOf(header: DicomHeader, octets: Uint8Array): PixelCoding {
   if (coding === "not-decoded") throw syntaxNotSupported(header);
   if (octets[0] === 0xff && octets[1] === 0xd8) return "jpeg";
   if (octets[0] === 0xff && octets[1] === 0x4f) return "jpeg-2000";
+  if (octets[0] === 0xff && octets[1] === 0x0a) return "jpeg-xl";
   if (coding === "native") {
     throw appError("pixel-data-damaged", "The pixels are compressed in a way that the file does not name.");
   }
@@ -147,21 +149,23 @@ function codingOf(header: DicomHeader, octets: Uint8Array): PixelCoding {
 async function decodeCodestream(
   octets: Uint8Array,
   coding: PixelCoding,
-  file: { header: DicomHeader; pixels: PixelDescription },
+  file: { header: DicomHeader; pixels: PixelDescription; signal: AbortSignal | undefined },
 ): Promise<Pixels> {
-  const { pixels } = file;
-  const expected: Expected = { ...pixels };
+  const { pixels, signal } = file;
+  const expected: Expected = pixels;
   switch (coding) {
     case "jpeg":
     case "jpeg-ls":
-      return fromJpegFamily(await decodeJpeg(octets, expected), pixels);
+      return fromJpegFamily(await decodeJpeg(octets, expected, signal), pixels);
     case "jpeg-2000":
     case "htj2k":
-      return fromJpegFamily(await decodeJpeg2000(octets, expected), pixels);
+      return fromJpegFamily(await decodeJpeg2000(octets, expected, signal), pixels);
+    case "jpeg-xl":
+      return fromJpegFamily(await decodeJpegXl(octets, expected, signal), pixels);
     case "rle":
-      return fromRle(octets, pixels);
+      return fromRle(await decodeRle(octets, expected, signal), pixels);
     case "deflated-frames":
-      return fromWholeFrame(inflateFrame(octets, pixels), pixels);
+      return fromWholeFrame(await inflateFrame(octets, pixels), pixels);
     case "encapsulated":
       return fromWholeFrame(octets, pixels);
     default:
@@ -172,11 +176,12 @@ async function decodeCodestream(
 function fromJpegFamily(decoded: DecodedSamples, pixels: PixelDescription): Pixels {
   const { values, colour } = decoded;
   if (decoded.overshoots && !pixels.signed) cutToHighBit(values, pixels);
-  const stored = widened(values, pixels);
+  const inOrder = decoded.planes ? native.interleavePlanes(values) : values;
+  const stored = widened(inOrder as typeof values, pixels);
   native.maskToHighBit(stored, pixels);
   if (pixels.samples === 1) return { values: stored, photometric: pixels.photometric };
   const isYbr = pixels.photometric === "YBR_FULL" || pixels.photometric === "YBR_FULL_422";
-  if (colour === "as-stored" && isYbr) {
+  if (colour === "ybr" || (colour === "as-stored" && isYbr)) {
     if (!(stored instanceof Uint8Array)) {
       throw appError("photometric-not-supported", "YBR colour of more than 8 bits is not converted.");
     }
@@ -204,27 +209,20 @@ function widened(values: Uint8Array | Uint16Array, pixels: PixelDescription): St
   return signed ? Int32Array.from(values) : Uint32Array.from(values);
 }
 
+/** Segments are planes by nature; the decoder has interleaved them. */
 function fromRle(octets: Uint8Array, pixels: PixelDescription): Pixels {
-  const size = pixels.rows * pixels.columns;
-  const packed = pixels.bitsAllocated === 1;
-  const unpacked = decodeRle(octets, {
-    segmentLength: packed ? Math.ceil(size / 8) : size,
-    samples: pixels.samples,
-    sampleLength: packed ? 1 : pixels.bitsAllocated / 8,
-  });
-  // Segments are planes by nature; they have been interleaved already.
-  const order = { firstBit: 0, littleEndian: true, count: size * pixels.samples };
-  const values = native.nativeValues(unpacked, pixels, order);
+  const order = { firstBit: 0, littleEndian: true, count: pixels.rows * pixels.columns * pixels.samples };
+  const values = native.nativeValues(octets, pixels, order);
   native.maskToHighBit(values, pixels);
   return { values, photometric: pixels.photometric };
 }
 
 /** Deflated Image Frame Compression (PS3.5 A.4.13): one raw deflate stream a frame. */
-function inflateFrame(octets: Uint8Array, pixels: PixelDescription): Uint8Array {
+async function inflateFrame(octets: Uint8Array, pixels: PixelDescription): Promise<Uint8Array> {
   const bytes = Math.ceil(native.nativeExtent(pixels, 1).bits / 8);
   try {
     const options = { maxOutputLength: bytes + 2, finishFlush: constants.Z_SYNC_FLUSH };
-    return new Uint8Array(inflateRawSync(octets, options));
+    return new Uint8Array(await inflated(octets, options));
   } catch (thrown) {
     throw damaged(thrown);
   }

@@ -10,6 +10,7 @@ export type PixelCoding =
   | "jpeg-ls"
   | "jpeg-2000"
   | "htj2k"
+  | "jpeg-xl"
   | "not-decoded";
 
 export interface TransferSyntax {
@@ -48,9 +49,9 @@ const known: readonly (readonly [string, string, PixelCoding])[] = [
   ["1.2.840.10008.1.2.4.103", "MPEG-4 AVC/H.264 BD-compatible", "not-decoded"],
   ["1.2.840.10008.1.2.4.107", "HEVC/H.265 Main Profile", "not-decoded"],
   ["1.2.840.10008.1.2.4.108", "HEVC/H.265 Main 10 Profile", "not-decoded"],
-  ["1.2.840.10008.1.2.4.110", "JPEG XL Lossless", "not-decoded"],
-  ["1.2.840.10008.1.2.4.111", "JPEG XL JPEG Recompression", "not-decoded"],
-  ["1.2.840.10008.1.2.4.112", "JPEG XL", "not-decoded"],
+  ["1.2.840.10008.1.2.4.110", "JPEG XL Lossless", "jpeg-xl"],
+  ["1.2.840.10008.1.2.4.111", "JPEG XL JPEG Recompression", "jpeg-xl"],
+  ["1.2.840.10008.1.2.4.112", "JPEG XL", "jpeg-xl"],
 ];
 
 export const implicitLittle: TransferSyntax = {

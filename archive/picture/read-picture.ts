@@ -1,6 +1,7 @@
+import { ybrToRgb } from "../../core/colour.ts";
 import { AppError, appError } from "../../core/errors.ts";
 import type { PixelFrame } from "../../core/frame.ts";
-import { decodeJpeg } from "../dicom/codecs/jpeg.ts";
+import { decodeJpeg } from "../dicom/codecs/decode-codestream.ts";
 import { readJpegFrame } from "../dicom/codecs/jpeg-markers.ts";
 import { isPng, readPng } from "./read-png.ts";
 import type { RawPicture } from "./raw-picture.ts";
@@ -38,9 +39,17 @@ async function readJpeg(octets: Uint8Array): Promise<RawPicture> {
     }
     // Without a JFIF marker an Adobe marker may say that there was no colour transform.
     const photometric = frame.adobe === 0 ? "RGB" : "YBR_FULL";
-    const shape = { rows, columns, samples: components, bitsAllocated: 8, photometric } as const;
-    const { values } = await decodeJpeg(octets, shape);
-    return { width: columns, height: rows, channels: components, values, warnings: [] };
+    const shape = {
+      rows,
+      columns,
+      samples: components,
+      bitsAllocated: 8,
+      bitsStored: 8,
+      photometric,
+    } as const;
+    const { values, colour } = await decodeJpeg(octets, shape);
+    const converted = colour === "ybr" && values instanceof Uint8Array ? ybrToRgb(values) : values;
+    return { width: columns, height: rows, channels: components, values: converted, warnings: [] };
   } catch (thrown) {
     if (thrown instanceof AppError && thrown.code !== "pixel-data-damaged") throw thrown;
     throw appError("image-damaged", "The JPEG is damaged and cannot be read.", thrown);

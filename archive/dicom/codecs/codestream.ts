@@ -6,15 +6,18 @@ export interface Expected {
   readonly columns: number;
   readonly samples: 1 | 3;
   readonly bitsAllocated: number;
+  readonly bitsStored: number;
   /** Upper case, as the header has it. */
   readonly photometric: string;
 }
 
-/** Samples interleaved by pixel, not yet masked or sign-extended. */
+/** Samples as they are coded, not yet masked or sign-extended. */
 export interface DecodedSamples {
   readonly values: Uint8Array | Uint16Array;
-  /** "rgb": colour that the codec or we have converted already. */
-  readonly colour: "as-stored" | "rgb";
+  /** All of the first sample, then all of the second, then the third; else interleaved by pixel. */
+  readonly planes: boolean;
+  /** What three samples are; "as-stored": what the DICOM header says. */
+  readonly colour: "as-stored" | "rgb" | "ybr";
   /** A DCT may come out above the largest stored value: to be cut there, where masking would turn white to black. */
   readonly overshoots: boolean;
 }
@@ -43,6 +46,9 @@ export function requireShape(stream: StreamSize, expected: Expected): void {
   }
   if (stream.precision < 1 || stream.precision > Math.max(expected.bitsAllocated, 8)) {
     throw appError("pixel-data-damaged", "The compressed image has more bits than its header says.");
+  }
+  if (stream.precision > 16) {
+    throw appError("not-supported", "Compressed images of more than 16 bits are not decoded.");
   }
 }
 

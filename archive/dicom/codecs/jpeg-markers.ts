@@ -5,10 +5,6 @@ export interface JpegFrame extends StreamSize {
   /** Low octet of the SOF marker: 0xc0 baseline … 0xc3 lossless … 0xf7 JPEG-LS. */
   readonly sof: number;
   readonly componentIds: readonly number[];
-  /** Quantisation table of each component. */
-  readonly quantisation: readonly number[];
-  /** Components have different sampling factors. */
-  readonly subsampled: boolean;
   readonly jfif: boolean;
   /** Colour transform of an Adobe marker; null where there is none. */
   readonly adobe: number | null;
@@ -33,8 +29,6 @@ export function readJpegFrame(octets: Uint8Array): JpegFrame {
       columns: view.getUint16(body + 3),
       components,
       componentIds: ids,
-      quantisation: ids.map((_, i) => octets[body + 8 + i * 3] ?? 0),
-      subsampled: new Set(ids.map((_, i) => octets[body + 7 + i * 3])).size > 1,
       jfif,
       adobe,
     };
@@ -42,41 +36,12 @@ export function readJpegFrame(octets: Uint8Array): JpegFrame {
   throw damaged();
 }
 
-/**
- * The same codestream with an Adobe marker that says which colour transform its samples have been through:
- * 1 is YCbCr, 0 none. libjpeg would guess otherwise, and DICOM's header knows better.
- */
-export function withColourTransform(octets: Uint8Array, transform: 0 | 1): Uint8Array {
-  // APP14, 14 octets: "Adobe", version 100, two words of flags, transform.
-  const marker = Uint8Array.from([
-    0xff,
-    0xee,
-    0,
-    14,
-    0x41,
-    0x64,
-    0x6f,
-    0x62,
-    0x65,
-    0,
-    100,
-    0,
-    0,
-    0,
-    0,
-    transform,
-  ]);
-  const out = new Uint8Array(octets.length + marker.length);
-  out.set(octets.subarray(0, 2));
-  out.set(marker, 2);
-  out.set(octets.subarray(2), 2 + marker.length);
-  // A JFIF or Adobe marker of the file's own would overrule ours.
-  for (const segment of segments(octets)) {
-    if (segment.marker === 0xe0 || segment.marker === 0xee) {
-      out[segment.at - 1 + marker.length] = 0xfe; // made a comment
-    }
+/** Whether the samples of a JPEG-LS scan with all components are stored as planes (T.87 C.2.3, ILV 0). */
+export function holdsPlanes(octets: Uint8Array): boolean {
+  for (const { marker, at, length } of segments(octets)) {
+    if (marker === 0xda) return octets[at + length - 2] === 0;
   }
-  return out;
+  return false;
 }
 
 function* segments(octets: Uint8Array): Generator<{ marker: number; at: number; length: number }> {
@@ -91,11 +56,12 @@ function* segments(octets: Uint8Array): Generator<{ marker: number; at: number; 
       at += 1;
       continue;
     }
-    if (marker === 0xda || marker === 0xd9) return;
+    if (marker === 0xd9) return;
     const length = (octets[at + 2]! << 8) | octets[at + 3]!;
     // A segment that ends behind the octets cannot be a frame header we could trust.
     if (at + 2 + length > octets.length) return;
     yield { marker, at: at + 2, length };
+    if (marker === 0xda) return;
     at += 2 + Math.max(2, length);
   }
 }

@@ -19,13 +19,13 @@ const shape12: ImageShape = { rows: height, columns: width, allocated: 16, store
 const picture12 = { width, height, bits: 12, components: 1, octets: rampOctets };
 
 describe("lossless codecs give back what went in", () => {
-  test.each(["jpegLs", "jpeg2000", "htj2k"] as const)("%s, 12 bits", async (name) => {
+  test.each(["jpegLs", "jpeg2000", "htj2k", "jpegXl"] as const)("%s, 12 bits", async (name) => {
     const stream = await encode(lossless[name], picture12);
     const frame = await frameOf(compressed({ shape: shape12, syntax: syntax[name], fragments: [stream] }));
     expect(frame.values).toEqual(ramp);
   });
 
-  test.each(["jpegLs", "jpeg2000", "htj2k"] as const)("%s, colour", async (name) => {
+  test.each(["jpegLs", "jpeg2000", "htj2k", "jpegXl"] as const)("%s, colour", async (name) => {
     const octets = Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 13) % 256);
     const stream = await encode(lossless[name], { ...picture12, bits: 8, components: 3, octets });
     const shape = { rows: height, columns: width, samples: 3, photometric: "RGB" };
@@ -84,12 +84,14 @@ describe("lossless codecs give back what went in", () => {
 });
 
 describe("JPEG colour", () => {
-  const codec = { specifier: "@cornerstonejs/codec-libjpeg-turbo-8bit/wasmjs", className: "JPEGEncoder" };
-
   test("YCbCr becomes RGB, whatever YBR the header names", async () => {
     const octets = new Uint8Array(16 * 16 * 3);
     for (let i = 0; i < 256; i += 1) octets.set([200, 40, 90], i * 3);
-    const stream = await encode(codec, { width: 16, height: 16, bits: 8, components: 3, octets });
+    const stream = await encode(
+      "encodeJpeg",
+      { width: 16, height: 16, bits: 8, components: 3, octets },
+      true,
+    );
     const shape = { rows: 16, columns: 16, samples: 3, photometric: "YBR_FULL_422" };
     const frame = await frameOf(compressed({ shape, syntax: syntax.jpeg, fragments: [stream] }));
     expect(frame.photometric).toBe("RGB");

@@ -65,10 +65,10 @@ describe("encodings", () => {
   });
 
   test("a deflate bomb ends as too large", async () => {
-    const bomb = deflateRawSync(new Uint8Array((1 << 28) + 1024), { level: 9 });
+    const bomb = deflateRawSync(new Uint8Array((1 << 28) + 1024), { level: 1 });
     const whole = joined([new Uint8Array(128), text("DICM"), metaGroup(deflated), bomb]);
     expect(await codeOf(parse(whole))).toBe("too-large");
-  });
+  }, 180_000);
 
   test.each([
     ["text", text("This is a letter to the radiology department, not an image.")],

@@ -30,7 +30,7 @@ async function seeds(): Promise<Uint8Array[]> {
   ]);
   const picture = { ...size, bits: 12, components: 1, octets };
   const streams = await Promise.all(Object.values(lossless).map((codec) => encode(codec, picture)));
-  const [jpegLs, jpeg2000, htj2k] = streams as [Uint8Array, Uint8Array, Uint8Array];
+  const [jpegLs, jpeg2000, htj2k, jpegXl] = streams as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
   return [
     file(imageElements(shape, [pixels, ...groups]), "1.2.840.10008.1.2.1"),
     file(imageElements(shape, [pixels, ...groups]), "1.2.840.10008.1.2", { explicit: false }),
@@ -45,6 +45,8 @@ async function seeds(): Promise<Uint8Array[]> {
     compressed({ shape, syntax: syntax.jpegLs, fragments: [jpegLs] }),
     compressed({ shape: { ...shape, frames: 2 }, syntax: syntax.jpeg2000, fragments: [jpeg2000, jpeg2000] }),
     compressed({ shape, syntax: syntax.htj2k, fragments: [htj2k] }),
+    compressed({ shape, syntax: syntax.jpegXl, fragments: [jpegXl] }),
+    compressed({ shape, syntax: syntax.rle, fragments: [await encode("encodeRle", picture)] }),
   ];
 }
 

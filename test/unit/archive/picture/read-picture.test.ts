@@ -1,10 +1,10 @@
-import { createRequire } from "node:module";
 import { deflateSync } from "node:zlib";
 import { encode } from "fast-png";
 import { describe, expect, test } from "vitest";
 import { isPicture, readPicture } from "../../../../archive/picture/read-picture.ts";
 import { AppError } from "../../../../core/errors.ts";
 import { renderFrame } from "../../../../core/render-frame.ts";
+import { encode as encodeStream } from "../../../fixtures/dicom/build-compressed.ts";
 
 const grey = Uint8Array.from({ length: 15 }, (_, i) => i * 17);
 
@@ -118,22 +118,8 @@ function chunk(type: string, data: Uint8Array): Buffer {
   return Buffer.concat([length, Buffer.from(type, "latin1"), data, Buffer.alloc(4)]);
 }
 
-interface JpegEncoder {
-  getDecodedBuffer(info: object): Uint8Array;
-  getEncodedBuffer(): Uint8Array;
-  encode(): void;
-}
-
 /** Grey written as colour, as pictures of radiographs often are. */
-async function greyJpeg(): Promise<Uint8Array> {
-  const load = createRequire(import.meta.url)(
-    "@cornerstonejs/codec-libjpeg-turbo-8bit/wasmjs",
-  ) as () => Promise<{
-    JPEGEncoder: new () => JpegEncoder;
-  }>;
-  const encoder = new (await load()).JPEGEncoder();
-  const info = { width: 16, height: 16, bitsPerSample: 8, componentCount: 3, isSigned: false };
-  encoder.getDecodedBuffer(info).fill(77);
-  encoder.encode();
-  return new Uint8Array(encoder.getEncodedBuffer()).slice();
+function greyJpeg(): Promise<Uint8Array> {
+  const octets = new Uint8Array(16 * 16 * 3).fill(77);
+  return encodeStream("encodeJpeg", { width: 16, height: 16, bits: 8, components: 3, octets }, true);
 }
