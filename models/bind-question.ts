@@ -2,7 +2,7 @@ import type { HeaderFacts } from "../core/frame.ts";
 import type { LoadedView } from "./api.ts";
 import { scoreContinuations } from "./decode/score.ts";
 import type { ContinuationScore, GroundingModel, GroundingView } from "./evidence/model-access.ts";
-import { inputToFrame } from "./image/mapping.ts";
+import { inputToFrame, visibleContent } from "./image/mapping.ts";
 import { prepareView } from "./image/prepare-view.ts";
 import type { LoadedPack } from "./loaded-pack.ts";
 import type { ImageTokens, PromptPart, PromptReader } from "./runtime/prompt-reader.ts";
@@ -31,6 +31,7 @@ export function promptFor(
     images: images.length,
     headerLine: headerLine(facts),
     question: question + line,
+    ...(pack.prompt ? { layout: pack.prompt } : {}),
   });
   return texts.flatMap((ids, index): PromptPart[] => {
     const image = images[index];
@@ -46,7 +47,8 @@ export function promptFor(
 /** A view as grounding works on it. @throws bad-input */
 export function groundingView(pack: Pick<LoadedPack, "image">, { view, frame }: LoadedView): GroundingView {
   const { input, geometry } = prepareView(view, frame, pack.image);
-  return { input, content: geometry.content, toFrame: (rectangle) => inputToFrame(geometry, rectangle) };
+  const content = visibleContent(geometry.content, input);
+  return { input, content, toFrame: (rectangle) => inputToFrame(geometry, rectangle) };
 }
 
 /** The pack bound to one question, for grounding and evaluations. `reader` is the caller's. */

@@ -3,6 +3,7 @@ import type { Calibration } from "./evidence/calibration.ts";
 import type { ReferenceSet } from "./evidence/references.ts";
 import type { ImageEncoder } from "./image/image-encoder.ts";
 import type { ImageSpec } from "./image/prepare-view.ts";
+import type { PackPrompt } from "./pack/pack-schema.ts";
 import type { LanguageModel } from "./runtime/backend.ts";
 import type { ReaderPool } from "./runtime/reader-pool.ts";
 import type { ChatTemplate } from "./text/chat-template.ts";
@@ -19,6 +20,8 @@ export interface LoadedPack {
   readonly encoder: ImageEncoder;
   readonly image: ImageSpec;
   readonly imageToken: string;
+  /** Absent: as docs/formats/pack.md has it. */
+  readonly prompt?: PackPrompt;
   readonly tokenizer: TextTokenizer;
   readonly template: ChatTemplate;
   /** Tokens that end a turn. */

@@ -5,10 +5,9 @@ import type { PackSummary } from "../core/model-pack.ts";
 import type { ModelInput } from "./api.ts";
 import { openReferences, type ReferenceImage } from "./evidence/references.ts";
 import { ImageEncoder } from "./image/image-encoder.ts";
-import { fitContent } from "./image/mapping.ts";
-import { padPicture } from "./image/prepare-view.ts";
-import { type Picture, toGray } from "./image/picture.ts";
-import { resizePicture } from "./image/resize.ts";
+import { placeContent } from "./image/mapping.ts";
+import { fillInput } from "./image/prepare-view.ts";
+import type { Picture } from "./image/picture.ts";
 import type { LoadedPack } from "./loaded-pack.ts";
 import type { PackContents } from "./pack/pack-contents.ts";
 import { readPack } from "./pack/read-pack.ts";
@@ -61,6 +60,7 @@ export async function openPack(
       encoder,
       image: contents.image,
       imageToken: contents.imageToken,
+      prompt: contents.prompt,
       tokenizer,
       template,
       stopIds,
@@ -110,12 +110,7 @@ async function readReference(
 }
 
 function referenceInput(picture: Picture, spec: PackContents["image"]): ModelInput {
-  const content = fitContent(picture, spec);
-  return padPicture(
-    resizePicture(spec.channels === "rgb" ? picture : toGray(picture), content),
-    content,
-    spec,
-  );
+  return fillInput(picture, placeContent(picture, spec), spec);
 }
 
 async function readPng(file: string): Promise<Picture> {

@@ -12,7 +12,7 @@ export interface ViewGeometry {
   /** Whole pixels of the stored frame, inside it. */
   readonly crop: Rectangle;
   readonly turn: Turn;
-  /** Where the image lies in the model input; the rest is padding. Whole pixels of the model input. */
+  /** Where the image lies in the model input; the rest is padding. A part of it may lie outside (placeContent). */
   readonly content: Rectangle;
 }
 
@@ -43,6 +43,62 @@ export function fitContent(picture: Size, input: Size, aspect = 1): Rectangle {
     y: Math.floor((input.height - height) / 2),
     width,
     height,
+  };
+}
+
+/** How a pack's input is filled: the `image` block of pack.json. */
+export interface InputSize extends Size {
+  /** Default "pad". */
+  readonly resize?: "pad" | "stretch" | "crop" | "square";
+  /** With "crop": pixels of the short side before the middle is taken. */
+  readonly short_side?: number | null;
+}
+
+/**
+ * Where a picture lies in the model input. With "crop" it is larger than the input and begins before it; with "square"
+ * its edges need not be whole pixels.
+ */
+export function placeContent(picture: Size, input: InputSize, aspect = 1): Rectangle {
+  const tall = picture.height * aspect;
+  switch (input.resize ?? "pad") {
+    case "pad":
+      return fitContent(picture, input, aspect);
+    case "stretch":
+      return { x: 0, y: 0, width: input.width, height: input.height };
+    case "crop": {
+      const short = input.short_side ?? Math.max(input.width, input.height);
+      const wide = picture.width >= tall;
+      const long = Math.trunc((short * Math.max(picture.width, tall)) / Math.min(picture.width, tall));
+      const [width, height] = wide ? [long, short] : [short, long];
+      return {
+        x: -Math.floor((width - input.width) / 2),
+        y: -Math.floor((height - input.height) / 2),
+        width,
+        height,
+      };
+    }
+    case "square": {
+      const side = Math.max(picture.width, Math.round(tall));
+      const scale = input.width / side;
+      return {
+        x: Math.floor((side - picture.width) / 2) * scale,
+        y: Math.floor((side - Math.round(tall)) / 2) * scale,
+        width: picture.width * scale,
+        height: Math.round(tall) * scale,
+      };
+    }
+  }
+}
+
+/** The part of the model input that shows the picture, in whole pixels. */
+export function visibleContent({ x, y, width, height }: Rectangle, input: Size): Rectangle {
+  const left = Math.ceil(Math.max(x, 0));
+  const top = Math.ceil(Math.max(y, 0));
+  return {
+    x: left,
+    y: top,
+    width: Math.max(1, Math.floor(Math.min(x + width, input.width)) - left),
+    height: Math.max(1, Math.floor(Math.min(y + height, input.height)) - top),
   };
 }
 

@@ -1,18 +1,18 @@
 import { appError } from "../../core/errors.ts";
 import type { PixelFrame } from "../../core/frame.ts";
 import { renderFrame } from "../../core/render-frame.ts";
-import type { View } from "../../core/view.ts";
+import type { Rectangle, View } from "../../core/view.ts";
 import type { ModelInput } from "../api.ts";
-import { fitContent, turnedSize, type ViewGeometry, wholePixelCrop } from "./mapping.ts";
+import { type InputSize, placeContent, turnedSize, type ViewGeometry, wholePixelCrop } from "./mapping.ts";
 import { cropPicture, type Picture, toGray, turnPicture } from "./picture.ts";
-import { resizePicture } from "./resize.ts";
+import { type Interpolation, resizePicture } from "./resize.ts";
 
 /** The `image` block of pack.json. */
-export interface ImageSpec {
-  readonly width: number;
-  readonly height: number;
-  /** Grey level of the padding. */
-  readonly pad_value: number;
+export interface ImageSpec extends InputSize {
+  /** Grey level or colour of the padding. */
+  readonly pad_value: number | readonly [number, number, number];
+  /** Default "bilinear-antialias". */
+  readonly interpolation?: Interpolation;
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly channels: "gray-replicated" | "rgb";
@@ -40,28 +40,53 @@ export function prepareView(view: View, frame: PixelFrame, spec: ImageSpec): Pre
   const crop = wholePixelCrop(asked, size);
   const rendered = renderFrame(frame, { voi: view.voi, invert: view.invert });
   const picture = turnPicture(cropPicture(rendered, crop), view.turn);
-  const colours = spec.channels === "rgb" ? picture : toGray(picture);
   const sideways = view.turn.rotate === 90 || view.turn.rotate === 270;
-  const content = fitContent(turnedSize(crop, view.turn), spec, sideways ? 1 / frame.aspect : frame.aspect);
+  const content = placeContent(turnedSize(crop, view.turn), spec, sideways ? 1 / frame.aspect : frame.aspect);
   return {
-    input: padPicture(resizePicture(colours, content), content, spec),
+    input: fillInput(picture, content, spec),
     geometry: { frame: size, crop, turn: view.turn, content },
   };
 }
 
-/** A picture at its place in a model input, with the pack's grey around it. */
-export function padPicture(picture: Picture, at: { x: number; y: number }, spec: ImageSpec): ModelInput {
+/** A picture as model input: resized to where it lies in it, cut or padded to its size. */
+export function fillInput(picture: Picture, content: Rectangle, spec: ImageSpec): ModelInput {
+  const colours = spec.channels === "rgb" ? picture : toGray(picture);
+  if (spec.resize === "square") return fillSquare(colours, content, spec);
+  const resized = resizePicture(colours, content, spec.interpolation);
+  if (spec.resize !== "crop") return padPicture(resized, content, spec);
   const { width, height } = spec;
-  const { channels } = picture;
-  const pixels = new Uint8Array(width * height * channels).fill(spec.pad_value);
-  for (let row = 0; row < picture.height; row += 1) {
-    const line = picture.pixels.subarray(
-      row * picture.width * channels,
-      (row + 1) * picture.width * channels,
-    );
+  return cropPicture(resized, { x: -content.x, y: -content.y, width, height });
+}
+
+/** Padding first, then one resizing of both, as LLaVA has it: the edges blend. */
+function fillSquare(picture: Picture, content: Rectangle, spec: ImageSpec): ModelInput {
+  const height = Math.round((content.height * picture.width) / content.width);
+  const upright =
+    height === picture.height ? picture : resizePicture(picture, { width: picture.width, height });
+  const side = Math.max(upright.width, height);
+  const at = { x: Math.floor((side - upright.width) / 2), y: Math.floor((side - height) / 2) };
+  const square = padPicture(upright, at, { ...spec, width: side, height: side });
+  return resizePicture(square, spec, spec.interpolation);
+}
+
+/** A picture at its place in a model input, with the pack's grey or colour around it. */
+function padPicture(picture: Picture, at: { x: number; y: number }, spec: ImageSpec): ModelInput {
+  const { width, height, pad_value: pad } = spec;
+  const inside = typeof pad === "number" || picture.channels === 3 ? picture : toColour(picture);
+  const { channels } = inside;
+  const pixels = new Uint8Array(width * height * channels);
+  for (let i = 0; i < pixels.length; i += 1) pixels[i] = typeof pad === "number" ? pad : pad[i % 3]!;
+  for (let row = 0; row < inside.height; row += 1) {
+    const line = inside.pixels.subarray(row * inside.width * channels, (row + 1) * inside.width * channels);
     pixels.set(line, ((at.y + row) * width + at.x) * channels);
   }
   return { width, height, channels, pixels };
+}
+
+function toColour({ width, height, pixels }: Picture): Picture {
+  const colours = new Uint8Array(pixels.length * 3);
+  for (let i = 0; i < colours.length; i += 1) colours[i] = pixels[Math.floor(i / 3)]!;
+  return { width, height, channels: 3, pixels: colours };
 }
 
 /** float32 [inputs, 3, height, width]: value / 255, less the mean, over the standard deviation, a plane a channel. */

@@ -9,22 +9,29 @@ interface Taps {
 /** Weights are integers of this many binary places, so that the result is the same on every machine. */
 const places = 22;
 
+/** Pillow's BILINEAR and BICUBIC. */
+export type Interpolation = "bilinear-antialias" | "bicubic-antialias";
+
 /**
- * Resizes with a triangle filter that widens with the reduction ("bilinear-antialias"), along rows and along columns,
- * each rounded to 8 bit: the result is that of Pillow's `Image.resize(size, BILINEAR)`, with which models are trained.
+ * Resizes with a filter that widens with the reduction, along rows and along columns, each rounded to 8 bit: the result
+ * is that of Pillow's `Image.resize(size, filter)`, with which models are trained.
  */
-export function resizePicture(picture: Picture, size: { width: number; height: number }): Picture {
+export function resizePicture(
+  picture: Picture,
+  size: { width: number; height: number },
+  filter: Interpolation = "bilinear-antialias",
+): Picture {
   // Pillow's order, which shows in the rounding: rows first, but not where they grow while columns shrink.
   if (size.width > picture.width && size.height < picture.height) {
-    return resizeRows(resizeColumns(picture, size.height), size.width);
+    return resizeRows(resizeColumns(picture, size.height, filter), size.width, filter);
   }
-  const rows = picture.width === size.width ? picture : resizeRows(picture, size.width);
-  return rows.height === size.height ? rows : resizeColumns(rows, size.height);
+  const rows = picture.width === size.width ? picture : resizeRows(picture, size.width, filter);
+  return rows.height === size.height ? rows : resizeColumns(rows, size.height, filter);
 }
 
-function resizeRows(picture: Picture, width: number): Picture {
+function resizeRows(picture: Picture, width: number, filter: Interpolation): Picture {
   const { height, channels, pixels } = picture;
-  const taps = triangleTaps(picture.width, width);
+  const taps = filterTaps(picture.width, width, filter);
   const out = new Uint8Array(width * height * channels);
   for (let y = 0; y < height; y += 1) {
     const line = y * picture.width * channels;
@@ -41,9 +48,9 @@ function resizeRows(picture: Picture, width: number): Picture {
   return { width, height, channels, pixels: out };
 }
 
-function resizeColumns(picture: Picture, height: number): Picture {
+function resizeColumns(picture: Picture, height: number, filter: Interpolation): Picture {
   const { width, channels, pixels } = picture;
-  const taps = triangleTaps(picture.height, height);
+  const taps = filterTaps(picture.height, height, filter);
   const stride = width * channels;
   const out = new Uint8Array(stride * height);
   const sums = new Float64Array(stride);
@@ -60,9 +67,22 @@ function resizeColumns(picture: Picture, height: number): Picture {
   return { width, height, channels, pixels: out };
 }
 
-function triangleTaps(from: number, to: number): Taps {
+const filters: Readonly<Record<Interpolation, { reach: number; height: (distance: number) => number }>> = {
+  "bilinear-antialias": { reach: 1, height: (distance) => Math.max(0, 1 - distance) },
+  "bicubic-antialias": { reach: 2, height: cubic },
+};
+
+/** Keys' cubic with a = −0.5. */
+function cubic(distance: number): number {
+  if (distance < 1) return (1.5 * distance - 2.5) * distance * distance + 1;
+  return distance < 2 ? ((-0.5 * distance + 2.5) * distance - 4) * distance + 2 : 0;
+}
+
+function filterTaps(from: number, to: number, filter: Interpolation): Taps {
   const scale = from / to;
-  const reach = Math.max(1, scale);
+  const widening = Math.max(1, scale);
+  const { reach: unit, height } = filters[filter];
+  const reach = unit * widening;
   const first = new Int32Array(to);
   const weights = Array.from({ length: to }, (_, index) => {
     const center = (index + 0.5) * scale;
@@ -70,10 +90,11 @@ function triangleTaps(from: number, to: number): Taps {
     const high = Math.min(from, Math.trunc(center + reach + 0.5));
     first[index] = low;
     const heights = Array.from({ length: high - low }, (__, k) =>
-      Math.max(0, 1 - Math.abs((low + k - center + 0.5) / reach)),
+      height(Math.abs((low + k - center + 0.5) / widening)),
     );
-    const total = heights.reduce((sum, height) => sum + height, 0);
-    return Int32Array.from(heights, (height) => Math.trunc((height / total) * 2 ** places + 0.5));
+    const total = heights.reduce((sum, one) => sum + one, 0);
+    // Rounded away from zero at halves, as Pillow does.
+    return Int32Array.from(heights, (one) => Math.trunc((one / total) * 2 ** places + Math.sign(one) * 0.5));
   });
   return { first, weights };
 }

@@ -1,21 +1,27 @@
 import type { DecoderConfig } from "./decoder-config.ts";
-import { float, int, type GraphBuilder } from "./graph-builder.ts";
+import { float, int, text, type GraphBuilder } from "./graph-builder.ts";
 import {
   multiply,
+  readScalar,
   rmsEpsilon,
   writeMatrix,
   writeVector,
+  writeVectors,
   type MatrixWriter,
-  type Precision,
+  type PrecisionRule,
 } from "./graph-weights.ts";
 
-/** What the blocks of a decoder share while its graph is written. */
-export interface DecoderScope {
+/** What linear layers need while a graph is written. */
+export interface GraphScope {
   readonly builder: GraphBuilder;
   readonly writer: MatrixWriter;
+  /** Chosen by the name of the matrix's first tensor and its columns. */
+  readonly precision: PrecisionRule;
+}
+
+/** What the blocks of a decoder share while its graph is written. */
+export interface DecoderScope extends GraphScope {
   readonly config: DecoderConfig;
-  /** Chosen by the name of the matrix's first tensor. */
-  readonly precision: (source: string) => Precision;
 }
 
 export interface LinearSpec {
@@ -25,17 +31,27 @@ export interface LinearSpec {
   readonly sources: readonly string[];
   readonly rows: number;
   readonly columns: number;
+  /** Each source has a vector of the same name with `.bias` in place of `.weight`. */
+  readonly bias: boolean;
 }
 
 /** [.., columns] → [.., rows], the sources' outputs side by side. */
-export async function linear(scope: DecoderScope, spec: LinearSpec): Promise<string> {
+export async function linear(scope: GraphScope, spec: LinearSpec): Promise<string> {
   const matrix = await writeMatrix(scope.writer, {
     name: `${spec.name}.weight`,
     sources: spec.sources,
     shape: { rows: spec.rows, columns: spec.columns },
-    precision: scope.precision(spec.sources[0] as string),
+    precision: scope.precision(spec.sources[0] as string, spec.columns),
   });
-  return multiply(scope.builder, matrix, { name: spec.name, input: spec.input });
+  const { builder, writer } = scope;
+  if (!spec.bias) return multiply(builder, matrix, { name: spec.name, input: spec.input });
+  const product = multiply(builder, matrix, { name: `${spec.name}/product`, input: spec.input });
+  const bias = await writeVectors(builder, writer.tensors, {
+    name: `${spec.name}.bias`,
+    sources: spec.sources.map((source) => source.replace(/\.weight$/, ".bias")),
+    length: spec.rows,
+  });
+  return builder.node({ name: spec.name, op: "Add", inputs: [product, bias] });
 }
 
 export interface NormSpec {
@@ -46,7 +62,11 @@ export interface NormSpec {
 
 export async function rmsNorm(scope: DecoderScope, { name, input, source }: NormSpec): Promise<string> {
   const { builder, config } = scope;
-  const weight = await writeVector(builder, scope.writer.tensors, { source, length: config.hidden });
+  const weight = await writeVector(builder, scope.writer.tensors, {
+    source,
+    length: config.hidden,
+    offset: config.normOffset,
+  });
   return builder.node({
     name,
     op: "SimplifiedLayerNormalization",
@@ -64,6 +84,7 @@ export async function addAndNorm(
   const weight = await writeVector(builder, scope.writer.tensors, {
     source: spec.source,
     length: config.hidden,
+    offset: config.normOffset,
   });
   const sum = `${spec.name}/sum`;
   const normed = builder.node({
@@ -76,103 +97,30 @@ export async function addAndNorm(
   return { sum, normed };
 }
 
-/**
- * cos and sin of position × frequency, [contextLength, headSize ÷ 2] each. Computed by constant nodes, so that the
- * pack does not carry megabytes of a formula.
- */
-export function rotaryTables(builder: GraphBuilder, config: DecoderConfig): { cos: string; sin: string } {
-  const half = config.headSize / 2;
-  const frequencies = Float32Array.from(
-    { length: half },
-    (_, i) => 1 / config.ropeTheta ** ((2 * i) / config.headSize),
-  );
-  const scalar = (name: string, value: number) =>
-    builder.constant({ name, type: "int64", shape: [] }, BigInt64Array.of(BigInt(value)));
-  const positions = builder.node({
-    name: "rotary/positions",
-    op: "Range",
-    inputs: [
-      scalar("rotary/start", 0),
-      scalar("rotary/limit", config.contextLength),
-      scalar("rotary/step", 1),
-    ],
-  });
-  const numbers = builder.node({
-    name: "rotary/numbers",
-    op: "Cast",
-    inputs: [positions],
-    attributes: { to: int(1) },
-  });
-  const column = builder.node({
-    name: "rotary/column",
-    op: "Reshape",
-    inputs: [
-      numbers,
-      builder.constant({ name: "rotary/shape", type: "int64", shape: [2] }, BigInt64Array.of(-1n, 1n)),
-    ],
-  });
-  const angles = builder.node({
-    name: "rotary/angles",
-    op: "Mul",
-    inputs: [
-      column,
-      builder.constant({ name: "rotary/frequencies", type: "float32", shape: [1, half] }, frequencies),
-    ],
-  });
-  return {
-    cos: builder.node({ name: "rotary/cos", op: "Cos", inputs: [angles] }),
-    sin: builder.node({ name: "rotary/sin", op: "Sin", inputs: [angles] }),
-  };
-}
-
-export interface AttentionSpec {
-  readonly layer: number;
-  /** [batch, seq, (heads + 2 × kvHeads) × headSize] */
-  readonly packedQkv: string;
-  readonly cos: string;
-  readonly sin: string;
-}
-
-/** Grouped-query attention over the cache, [batch, seq, heads × headSize]; rotary positions are applied by the kernel. */
-export function cachedAttention({ builder, config }: DecoderScope, spec: AttentionSpec): string {
-  const { kvHeads, headSize } = config;
-  const cacheShape = ["batch", kvHeads, "capacity", headSize];
-  const past = [`past_key_${spec.layer}`, `past_value_${spec.layer}`];
-  const present = [`present_key_${spec.layer}`, `present_value_${spec.layer}`];
-  for (const name of past) builder.input(name, "float32", cacheShape);
-  for (const name of present) builder.output(name, "float32", cacheShape);
-  const output = `layers/${spec.layer}/attention`;
-  return builder.node({
-    name: output,
-    op: "GroupQueryAttention",
-    inputs: [spec.packedQkv, "", "", ...past, "seqlens_k", "total_sequence_length", spec.cos, spec.sin],
-    outputs: [output, ...present],
-    attributes: {
-      num_heads: int(config.heads),
-      kv_num_heads: int(kvHeads),
-      do_rotary: int(1),
-      rotary_interleaved: int(0),
-      scale: float(1 / Math.sqrt(headSize)),
-    },
-  });
+export function addOnly(
+  { builder }: DecoderScope,
+  { name, input, skip }: { readonly name: string; readonly input: string; readonly skip: string },
+): string {
+  return builder.node({ name, op: "Add", inputs: [input, skip] });
 }
 
 export interface GatedMlpSpec {
   readonly name: string;
   readonly input: string;
-  readonly gate: string;
-  readonly up: string;
+  readonly gateUp: readonly string[];
+  readonly activation: "silu" | "gelu-tanh";
 }
 
-/** SiLU(gate × x) · (up × x), [.., intermediate]; both matrices are read in one product. */
-export async function siluGate(scope: DecoderScope, spec: GatedMlpSpec): Promise<string> {
+/** activation(gate × x) · (up × x), [.., intermediate]; both matrices are read in one product. */
+export async function gatedMlp(scope: DecoderScope, spec: GatedMlpSpec): Promise<string> {
   const { builder, config } = scope;
   const both = await linear(scope, {
     name: `${spec.name}/gate_up`,
     input: spec.input,
-    sources: [spec.gate, spec.up],
+    sources: spec.gateUp,
     rows: config.intermediate * 2,
     columns: config.hidden,
+    bias: config.biases.mlp,
   });
   const gate = `${spec.name}/gate`;
   const up = `${spec.name}/up`;
@@ -183,12 +131,64 @@ export async function siluGate(scope: DecoderScope, spec: GatedMlpSpec): Promise
     outputs: [gate, up],
     attributes: { axis: int(-1), num_outputs: int(2) },
   });
-  // QuickGelu with alpha 1 is x × sigmoid(x): SiLU in one kernel.
-  const silu = builder.node({
-    name: `${spec.name}/silu`,
-    op: "QuickGelu",
-    inputs: [gate],
-    attributes: { alpha: float(1) },
+  const active =
+    spec.activation === "silu"
+      ? // QuickGelu with alpha 1 is x × sigmoid(x): SiLU in one kernel.
+        builder.node({
+          name: `${spec.name}/silu`,
+          op: "QuickGelu",
+          inputs: [gate],
+          attributes: { alpha: float(1) },
+        })
+      : builder.node({
+          name: `${spec.name}/gelu`,
+          op: "Gelu",
+          inputs: [gate],
+          attributes: { approximate: text("tanh") },
+        });
+  return builder.node({ name: `${spec.name}/product`, op: "Mul", inputs: [active, up] });
+}
+
+export interface XieluMlpSpec {
+  readonly name: string;
+  readonly input: string;
+  readonly up: string;
+  /** Its tensors are `.alpha_p`, `.alpha_n` and perhaps `.beta`. */
+  readonly activation: string;
+}
+
+/** xIELU(up × x), [.., intermediate] (arXiv 2411.13010): a parabola above zero, an exponential with a slope below. */
+export async function xieluMlp(scope: DecoderScope, spec: XieluMlpSpec): Promise<string> {
+  const { builder, config, writer } = scope;
+  const x = await linear(scope, {
+    name: `${spec.name}/up`,
+    input: spec.input,
+    sources: [spec.up],
+    rows: config.intermediate,
+    columns: config.hidden,
+    bias: config.biases.mlp,
   });
-  return builder.node({ name: `${spec.name}/product`, op: "Mul", inputs: [silu, up] });
+  const beta = writer.tensors.tensors.has(`${spec.activation}.beta`)
+    ? await readScalar(writer.tensors, `${spec.activation}.beta`)
+    : 0.5;
+  const positive = softplus(await readScalar(writer.tensors, `${spec.activation}.alpha_p`));
+  const negative = beta + softplus(await readScalar(writer.tensors, `${spec.activation}.alpha_n`));
+  const scalar = (part: string, value: number) =>
+    builder.constant({ name: `${spec.name}/${part}`, type: "float32", shape: [] }, Float32Array.of(value));
+  const node = (part: string, op: string, inputs: string[]) =>
+    builder.node({ name: `${spec.name}/${part}`, op, inputs });
+  const above = node("above", "Relu", [x]);
+  const below = node("below", "Sub", [x, above]);
+  const parabola = node("parabola", "Mul", [
+    node("square", "Mul", [above, above]),
+    scalar("alpha_p", positive),
+  ]);
+  const grown = node("grown", "Sub", [node("exp", "Exp", [below]), scalar("one", 1)]);
+  const curve = node("curve", "Mul", [node("bent", "Sub", [grown, below]), scalar("alpha_n", negative)]);
+  const line = node("line", "Mul", [x, scalar("beta", beta)]);
+  return node("xielu", "Sum", [parabola, curve, line]);
+}
+
+function softplus(value: number): number {
+  return Math.log1p(Math.exp(-Math.abs(value))) + Math.max(value, 0);
 }

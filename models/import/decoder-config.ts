@@ -1,4 +1,5 @@
 import { appError } from "../../core/errors.ts";
+import { checkRotary, type RotaryConfig } from "./rotary.ts";
 
 /** The shape of a decoder-only language model, the same for every checkpoint format. */
 export interface DecoderConfig {
@@ -12,8 +13,26 @@ export interface DecoderConfig {
   readonly vocabulary: number;
   /** Tokens. */
   readonly contextLength: number;
-  readonly ropeTheta: number;
+  readonly rotary: RotaryConfig;
+  /** Of the layers with a window; null: theirs is the same. */
+  readonly localRotary: RotaryConfig | null;
+  /** Tokens that a layer with a window sees, its own included; null: no layer has one. */
+  readonly window: number | null;
+  /** Layers that see the window only. */
+  readonly windowLayers: readonly number[];
   readonly normEpsilon: number;
+  /** Added to every norm's weight. */
+  readonly normOffset: 0 | 1;
+  /** Attention scores are multiplied by it. */
+  readonly attentionScale: number;
+  /** Scores and logits are squeezed into ±cap by a tanh; 0: they are not. */
+  readonly attentionCap: number;
+  readonly logitCap: number;
+  /** Token embeddings are multiplied by it. */
+  readonly embeddingScale: number;
+  /** Tokens of one image see each other, those behind them too (Gemma 3). */
+  readonly imagesSeeThemselves: boolean;
+  readonly biases: { readonly qkv: boolean; readonly output: boolean; readonly mlp: boolean };
   readonly tiedEmbedding: boolean;
 }
 
@@ -36,10 +55,24 @@ export function checkDecoderConfig(config: DecoderConfig): DecoderConfig {
       throw appError("model-file-damaged", `The model's settings give an impossible value for ${key}.`);
     }
   }
-  const positive =
-    config.normEpsilon > 0 && config.normEpsilon < 1 && config.ropeTheta > 1 && config.ropeTheta < 1e12;
-  if (!positive || config.heads % config.kvHeads !== 0 || config.headSize % 2 !== 0) {
-    throw appError("model-file-damaged", "The model's settings contradict each other.");
+  checkRotary(config.rotary, config.headSize);
+  if (config.localRotary !== null) checkRotary(config.localRotary, config.headSize);
+  const { window, attentionScale, attentionCap, logitCap, embeddingScale, normEpsilon } = config;
+  const sound =
+    normEpsilon > 0 &&
+    normEpsilon < 1 &&
+    attentionScale > 0 &&
+    embeddingScale > 0 &&
+    [attentionScale, attentionCap, logitCap, embeddingScale].every((value) => value >= 0 && value < 1e6) &&
+    (window === null || (Number.isInteger(window) && window > 0 && window < 2 ** 31)) &&
+    config.heads % config.kvHeads === 0;
+  if (!sound) throw appError("model-file-damaged", "The model's settings contradict each other.");
+  if (config.headSize % 16 !== 0 || config.rotary.width % 16 !== 0) {
+    // The CPU kernel takes no other head with a cache that grows in place (docs/decisions/model-runtime.md).
+    throw appError(
+      "architecture-not-supported",
+      `Attention heads of ${config.headSize} values (${config.rotary.width} turned) cannot be run; multiples of 16 can.`,
+    );
   }
   return config;
 }

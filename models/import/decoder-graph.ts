@@ -1,22 +1,16 @@
-import { appError } from "../../core/errors.ts";
 import type { ModelProto } from "../onnx/onnx-proto.ts";
-import type { DecoderScope } from "./decoder-blocks.ts";
 import { checkDecoderConfig, type DecoderConfig } from "./decoder-config.ts";
-import { llamaLayers } from "./decoders/llama.ts";
+import { decoderLayers } from "./decoder-layers.ts";
+import { decoderArchitecture } from "./decoders/known-decoders.ts";
 import { GraphBuilder, int } from "./graph-builder.ts";
 import {
   gatherRows,
   multiply,
   writeMatrix,
   type MatrixWriter,
-  type Precision,
+  type PrecisionRule,
   type StoredMatrix,
 } from "./graph-weights.ts";
-
-/** Layers by architecture, as HF names it; the next architecture is one more thin file and one more line. */
-const decoders: Readonly<Record<string, (scope: DecoderScope, hidden: string) => Promise<string>>> = {
-  LlamaForCausalLM: llamaLayers,
-};
 
 export interface DecoderGraphs {
   /** `input_ids` int64 [n] → `embeddings` float32 [n, hidden] */
@@ -27,8 +21,7 @@ export interface DecoderGraphs {
 export interface DecoderGraphOptions {
   readonly config: DecoderConfig;
   readonly writer: MatrixWriter;
-  /** Precision of a matrix, by the name of its first tensor. */
-  readonly precision: (source: string) => Precision;
+  readonly precision: PrecisionRule;
 }
 
 const embeddingTensor = "model.embed_tokens.weight";
@@ -36,14 +29,7 @@ const embeddingTensor = "model.embed_tokens.weight";
 /** Writes the weights and builds both graphs over them; a tied embedding and head are stored once. */
 export async function buildDecoderGraphs(options: DecoderGraphOptions): Promise<DecoderGraphs> {
   const config = checkDecoderConfig(options.config);
-  const layers = decoders[config.architecture];
-  if (layers === undefined || !Object.hasOwn(decoders, config.architecture)) {
-    throw appError(
-      "architecture-not-supported",
-      `Models of the architecture ${config.architecture} cannot be imported. ` +
-        `These can: ${Object.keys(decoders).join(", ")}.`,
-    );
-  }
+  const { design } = decoderArchitecture(config.architecture);
   const embedding = await writeTokenMatrix(options, embeddingTensor);
   const head = config.tiedEmbedding ? embedding : await writeTokenMatrix(options, "lm_head.weight");
 
@@ -53,7 +39,7 @@ export async function buildDecoderGraphs(options: DecoderGraphOptions): Promise<
   builder.input("total_sequence_length", "int32", []);
   builder.input("logit_rows", "int64", ["k"]);
   builder.output("logits", "float32", ["k", config.vocabulary]);
-  const normed = await layers({ ...options, builder, config }, hidden);
+  const normed = await decoderLayers({ ...options, builder, config }, design, hidden);
   addHead(builder, { config, normed, head });
 
   return {
@@ -70,7 +56,7 @@ function writeTokenMatrix(
     name: source,
     sources: [source],
     shape: { rows: config.vocabulary, columns: config.hidden },
-    precision: precision(source),
+    precision: precision(source, config.hidden),
   });
 }
 
@@ -94,13 +80,31 @@ function addHead(builder: GraphBuilder, { config, normed, head }: HeadSpec): voi
     inputs: [rows, "logit_rows"],
     attributes: { axis: int(0) },
   });
-  multiply(builder, head, { name: "logits", input: wanted });
+  if (config.logitCap === 0) multiply(builder, head, { name: "logits", input: wanted });
+  else addCap(builder, config.logitCap, multiply(builder, head, { name: "head/logits", input: wanted }));
+}
+
+/** cap × tanh(logits ÷ cap) */
+function addCap(builder: GraphBuilder, cap: number, logits: string): void {
+  const limit = builder.constant({ name: "head/cap", type: "float32", shape: [] }, Float32Array.of(cap));
+  const small = builder.node({ name: "head/small", op: "Div", inputs: [logits, limit] });
+  const squeezed = builder.node({ name: "head/squeezed", op: "Tanh", inputs: [small] });
+  builder.node({ name: "logits", op: "Mul", inputs: [squeezed, limit] });
 }
 
 function embedGraph(config: DecoderConfig, embedding: StoredMatrix): ModelProto {
   const builder = new GraphBuilder("embed");
   builder.input("input_ids", "int64", ["n"]);
   builder.output("embeddings", "float32", ["n", config.hidden]);
-  gatherRows(builder, embedding, { name: "embeddings", indices: "input_ids" });
+  if (config.embeddingScale === 1)
+    gatherRows(builder, embedding, { name: "embeddings", indices: "input_ids" });
+  else {
+    const rows = gatherRows(builder, embedding, { name: "rows", indices: "input_ids" });
+    const scale = builder.constant(
+      { name: "scale", type: "float32", shape: [] },
+      Float32Array.of(config.embeddingScale),
+    );
+    builder.node({ name: "embeddings", op: "Mul", inputs: [rows, scale] });
+  }
   return builder.model({ architecture: config.architecture });
 }

@@ -31,6 +31,7 @@ export function ggufDecoderConfig(file: GgufFile): DecoderConfig {
   };
   const hidden = number("embedding_length");
   const heads = number("attention.head_count");
+  const headSize = number("attention.key_length", hidden / heads);
   const embedding = file.tensors.get("token_embd.weight");
   if (embedding === undefined)
     throw appError("model-file-damaged", "The GGUF file lacks the tensor token_embd.weight.");
@@ -41,11 +42,25 @@ export function ggufDecoderConfig(file: GgufFile): DecoderConfig {
     intermediate: number("feed_forward_length"),
     heads,
     kvHeads: number("attention.head_count_kv", heads),
-    headSize: number("attention.key_length", hidden / heads),
+    headSize,
     vocabulary: embedding.shape[0] as number,
     contextLength: number("context_length"),
-    ropeTheta: number("rope.freq_base", 10_000),
+    rotary: {
+      theta: number("rope.freq_base", 10_000),
+      width: number("rope.dimension_count", headSize),
+      scaling: { type: "none" },
+    },
+    localRotary: null,
+    window: null,
+    windowLayers: [],
     normEpsilon: number("attention.layer_norm_rms_epsilon"),
+    normOffset: 0,
+    attentionScale: 1 / Math.sqrt(headSize),
+    attentionCap: 0,
+    logitCap: 0,
+    embeddingScale: 1,
+    imagesSeeThemselves: false,
+    biases: { qkv: false, output: false, mlp: false },
     tiedEmbedding: !file.tensors.has("output.weight"),
   };
 }
@@ -153,6 +168,8 @@ export async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
     const { json, config: settings, stopTokens } = ggufTokenizer(file.metadata);
     const licence = file.metadata.get("general.license");
     return {
+      architecture: config.architecture,
+      vision: null,
       config,
       tensors: ggufTensors(file, config),
       tokenizer: { json, config: settings },

@@ -52,6 +52,10 @@ export function float(value: number): AttributeValue {
   return { type: "float", value };
 }
 
+export function text(value: string): AttributeValue {
+  return { type: "string", value };
+}
+
 export interface NodeSpec {
   /** Unique in the graph; the outputs are named after it. */
   readonly name: string;
@@ -73,6 +77,7 @@ export interface TensorSpec {
 const contribOperators: ReadonlySet<string> = new Set([
   "GroupQueryAttention",
   "MatMulNBits",
+  "MultiHeadAttention",
   "QuickGelu",
   "SkipSimplifiedLayerNormalization",
 ]);

@@ -16,6 +16,9 @@ import type { WeightFiles } from "./weight-files.ts";
 /** How the weights of one matrix are kept. */
 export type Precision = { readonly type: "float32" } | ({ readonly type: "integer" } & QuantScheme);
 
+/** How a matrix is kept, by the name of its first tensor and the values of a row. */
+export type PrecisionRule = (source: string, columns: number) => Precision;
+
 /** A matrix [rows = outputs, columns = inputs] put together from tensors of the checkpoint, one below the other. */
 export interface MatrixSpec {
   readonly name: string;
@@ -68,18 +71,12 @@ function checkSources(tensors: TensorSource, { sources, shape }: MatrixSpec): vo
     const info = tensors.tensors.get(name);
     if (info === undefined) throw appError("model-file-damaged", `The model file lacks the tensor ${name}.`);
     if (info.shape.length !== 2 || rowLength(info) !== shape.columns) {
-      throw appError(
-        "model-file-damaged",
-        `The tensor ${name} has another shape than the model's settings ask for.`,
-      );
+      throw otherShape(name);
     }
     rows += rowCount(info);
   }
   if (rows !== shape.rows) {
-    throw appError(
-      "model-file-damaged",
-      `The tensor ${sources[0]} has another shape than the model's settings ask for.`,
-    );
+    throw otherShape(sources[0] ?? "");
   }
 }
 
@@ -204,23 +201,79 @@ export function gatherRows(
   });
 }
 
+/** A tensor of any shape as float32 in the weight files, e.g. a convolution's. */
+export async function writeTensor(
+  builder: GraphBuilder,
+  writer: MatrixWriter,
+  { source, shape }: { readonly source: string; readonly shape: readonly number[] },
+): Promise<string> {
+  const info = writer.tensors.tensors.get(source);
+  if (info === undefined) throw appError("model-file-damaged", `The model file lacks the tensor ${source}.`);
+  if (info.shape.join() !== shape.join()) throw otherShape(source);
+  const matrix = { rows: rowCount(info), columns: rowLength(info) };
+  const slot = await writer.files.begin(matrix.rows * matrix.columns * 4);
+  const spec = { name: source, sources: [source], shape: matrix, precision: { type: "float32" } } as const;
+  for await (const chunk of readChunks(writer, spec)) await slot.write(bytesOf(chunk));
+  return builder.external({ name: source, type: "float32", shape }, slot.data);
+}
+
+interface VectorSpec {
+  readonly source: string;
+  readonly length: number;
+  /** Added to every value. */
+  readonly offset?: number;
+}
+
 /** A vector of the checkpoint (a norm's weight) as a tensor in the graph file. */
 export async function writeVector(
   builder: GraphBuilder,
   tensors: TensorSource,
-  vector: { source: string; length: number },
+  { source, length, offset = 0 }: VectorSpec,
 ): Promise<string> {
-  const info = tensors.tensors.get(vector.source);
-  if (info === undefined)
-    throw appError("model-file-damaged", `The model file lacks the tensor ${vector.source}.`);
-  if (info.shape.length !== 1 || info.shape[0] !== vector.length) {
-    throw appError(
-      "model-file-damaged",
-      `The tensor ${vector.source} has another shape than the model's settings ask for.`,
-    );
+  const read = await readVector(tensors, source);
+  if (read.length !== length) throw otherShape(source);
+  const values = offset === 0 ? read : read.map((value) => value + offset);
+  return builder.constant({ name: source, type: "float32", shape: [length] }, values);
+}
+
+/** Vectors one behind the other as one tensor in the graph file. */
+export async function writeVectors(
+  builder: GraphBuilder,
+  tensors: TensorSource,
+  vectors: { readonly name: string; readonly sources: readonly string[]; readonly length: number },
+): Promise<string> {
+  const values = new Float32Array(vectors.length);
+  let at = 0;
+  for (const source of vectors.sources) {
+    const part = await readVector(tensors, source);
+    if (at + part.length > vectors.length) throw otherShape(source);
+    values.set(part, at);
+    at += part.length;
   }
-  const values = await tensors.readRows(vector.source, { first: 0, count: 1 });
-  return builder.constant({ name: vector.source, type: "float32", shape: [vector.length] }, values);
+  if (at !== vectors.length) throw otherShape(vectors.sources[0] ?? vectors.name);
+  return builder.constant({ name: vectors.name, type: "float32", shape: [vectors.length] }, values);
+}
+
+async function readVector(tensors: TensorSource, source: string): Promise<Float32Array> {
+  const info = tensors.tensors.get(source);
+  if (info === undefined) throw appError("model-file-damaged", `The model file lacks the tensor ${source}.`);
+  if (info.shape.length !== 1) throw otherShape(source);
+  return tensors.readRows(source, { first: 0, count: 1 });
+}
+
+/** A tensor of one value. */
+export async function readScalar(tensors: TensorSource, source: string): Promise<number> {
+  const info = tensors.tensors.get(source);
+  if (info === undefined) throw appError("model-file-damaged", `The model file lacks the tensor ${source}.`);
+  if (rowCount(info) !== 1 || rowLength(info) !== 1) throw otherShape(source);
+  return (await tensors.readRows(source, { first: 0, count: 1 }))[0] as number;
+}
+
+function otherShape(source: string): Error {
+  return appError(
+    "model-file-damaged",
+    `The tensor ${source} has another shape than the model's settings ask for.`,
+  );
 }
 
 export const rmsEpsilon = (value: number) => ({ epsilon: float(value) });

@@ -5,15 +5,13 @@ import { appError, throwIfAborted } from "../../core/errors.ts";
 import type { PackSummary } from "../../core/model-pack.ts";
 import { openPackFolder } from "../pack/pack-files.ts";
 import { packSummary } from "../pack/read-pack.ts";
-import { writePack } from "../pack/write-pack.ts";
+import { baseConfigs } from "./base-configs.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { buildDecoderGraphs } from "./decoder-graph.ts";
+import { countReads } from "./count-reads.ts";
 import { openGgufCheckpoint } from "./gguf-checkpoint.ts";
-import { modelBytes } from "./graph-builder.ts";
-import type { Precision } from "./graph-weights.ts";
 import { openHfCheckpoint } from "./hf-checkpoint.ts";
-import { rowCount, type TensorSource } from "./tensor-source.ts";
-import { WeightFiles } from "./weight-files.ts";
+import type { PackPrecision } from "./pack-precision.ts";
+import { writeContents } from "./write-contents.ts";
 
 export interface ImportInput {
   /** A GGUF file, or a folder as HF transformers writes it. */
@@ -22,18 +20,17 @@ export interface ImportInput {
   readonly targetFolder: string;
   readonly name: string;
   /** "float32" is for comparisons; packs are "integer". */
-  readonly precision?: "integer" | "float32";
+  readonly precision?: PackPrecision;
+  /** A file with the settings of models that the checkpoint only names (base-configs.ts). */
+  readonly baseConfig?: string | null;
 }
 
 export type ImportProgress =
   | { readonly type: "progress"; readonly stage: "weights"; readonly fraction: number }
   | { readonly type: "done"; readonly pack: PackSummary };
 
-/** Bytes a weight file may have: larger ones are awkward to keep and to copy. */
-const fileLimit = 44_000_000;
-
 /**
- * Imports a language model. The pack is written into a folder beside its place and renamed when it is complete, so that
+ * Imports a model. The pack is written into a folder beside its place and renamed when it is complete, so that
  * a failure, a cancel or a power cut leaves no half-written pack.
  * @throws model-file-damaged, architecture-not-supported, not-supported, bad-input, cancelled, disk-full
  */
@@ -43,18 +40,16 @@ export async function* importModel(
 ): AsyncGenerator<ImportProgress, void, void> {
   throwIfAborted(signal);
   const target = await freeTarget(input);
-  const checkpoint = await openCheckpoint(input.source);
+  const checkpoint = await openCheckpoint(input);
   const work = `${target}.importing-${randomBytes(4).toString("hex")}`;
   // Also fires when the consumer stops reading: then nobody waits for the rest.
   const stop = new AbortController();
   const bothSignals = AbortSignal.any([signal, stop.signal]);
   try {
     await mkdir(work);
-    const { counted, progress } = countReads(checkpoint.tensors);
-    const writing = writeContents(
-      { ...checkpoint, tensors: counted },
-      { input, folder: work, signal: bothSignals },
-    );
+    const { counted, progress } = countReads(checkpoint);
+    const { name, precision = "integer" } = input;
+    const writing = writeContents(counted, { name, precision, folder: work, signal: bothSignals });
     try {
       for await (const fraction of progress(writing)) yield { type: "progress", stage: "weights", fraction };
     } finally {
@@ -73,8 +68,7 @@ export async function* importModel(
     await rm(work, { recursive: true, force: true });
   }
   const opened = await openPackFolder(target);
-  if (opened.pack.kind !== "language-model")
-    throw appError("internal", "The imported pack is of another kind.");
+  if (opened.pack.language === null) throw appError("internal", "The imported pack has no language model.");
   yield { type: "done", pack: packSummary(opened, opened.pack.language) };
 }
 
@@ -93,7 +87,7 @@ async function freeTarget({ targetFolder, name }: ImportInput): Promise<string> 
   return target;
 }
 
-async function openCheckpoint(source: string): Promise<Checkpoint> {
+async function openCheckpoint({ source, baseConfig = null }: ImportInput): Promise<Checkpoint> {
   const info = await stat(source).catch((cause: unknown) => {
     throw appError(
       "file-not-found",
@@ -101,72 +95,9 @@ async function openCheckpoint(source: string): Promise<Checkpoint> {
       cause,
     );
   });
-  return info.isDirectory() ? openHfCheckpoint(source) : openGgufCheckpoint(source);
-}
-
-interface WriteOptions {
-  readonly input: ImportInput;
-  readonly folder: string;
-  readonly signal: AbortSignal;
-}
-
-async function writeContents(checkpoint: Checkpoint, { input, folder, signal }: WriteOptions): Promise<void> {
-  const { config, tensors, tokenizer } = checkpoint;
-  const whole = input.precision === "float32";
-  const files = new WeightFiles({ folder, stem: "weights", fileLimit: whole ? Infinity : fileLimit });
-  try {
-    const precision = (source: string): Precision => (whole ? { type: "float32" } : shippedPrecision(source));
-    const graphs = await buildDecoderGraphs({ config, writer: { tensors, files, signal }, precision });
-    await files.close();
-    await writeWhole(join(folder, "embed.onnx"), modelBytes(graphs.embed));
-    await writeWhole(join(folder, "decoder.onnx"), modelBytes(graphs.decoder));
-  } catch (thrown) {
-    await files.abandon();
-    throw thrown;
-  }
-  await writeWhole(join(folder, "tokenizer.json"), jsonBytes(tokenizer.json));
-  await writeWhole(join(folder, "tokenizer_config.json"), jsonBytes(tokenizer.config));
-  throwIfAborted(signal);
-  await writePack(folder, {
-    kind: "language-model",
-    name: input.name,
-    version: "1",
-    licence: checkpoint.licence,
-    architecture: config.architecture,
-    language: {
-      vocabulary: config.vocabulary,
-      hidden: config.hidden,
-      layers: config.layers,
-      context_length: config.contextLength,
-      embed: "embed.onnx",
-      decoder: "decoder.onnx",
-      tokenizer: "tokenizer.json",
-      tokenizer_config: "tokenizer_config.json",
-      stop_tokens: [...checkpoint.stopTokens],
-    },
-  });
-}
-
-/** docs/decisions/weights.md has the table of choices that were measured. */
-export function shippedPrecision(source: string): Precision {
-  const tokens = source === "model.embed_tokens.weight" || source === "lm_head.weight";
-  return tokens
-    ? { type: "integer", bits: 6, block: 64, zero: "symmetric" }
-    : { type: "integer", bits: 4, block: 32, zero: "shifted" };
-}
-
-function jsonBytes(value: object): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
-}
-
-async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, "wx");
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  return info.isDirectory()
+    ? openHfCheckpoint(source, await baseConfigs(baseConfig))
+    : openGgufCheckpoint(source);
 }
 
 /** Makes names durable; Windows cannot open a folder and keeps them by itself. */
@@ -188,39 +119,4 @@ function diskError(thrown: unknown): unknown {
     return appError("read-only", "The folder for model packs cannot be written to.", thrown);
   }
   return thrown;
-}
-
-interface CountedReads {
-  readonly counted: TensorSource;
-  /** Fractions of the rows read, until `work` ends one way or the other. */
-  readonly progress: (work: Promise<void>) => AsyncGenerator<number, void, void>;
-}
-
-function countReads(tensors: TensorSource): CountedReads {
-  const total = [...tensors.tensors.values()].reduce((sum, info) => sum + rowCount(info), 0);
-  let done = 0;
-  let wake: () => void = () => undefined;
-  const counted: TensorSource = {
-    ...tensors,
-    async readRows(name, rows) {
-      const values = await tensors.readRows(name, rows);
-      done += rows.count;
-      wake();
-      return values;
-    },
-  };
-  async function* progress(work: Promise<void>): AsyncGenerator<number, void, void> {
-    const state = { ended: false };
-    const end = () => {
-      state.ended = true;
-      wake();
-    };
-    work.then(end, end);
-    for (let told = -1; !state.ended;) {
-      if (done === told) await new Promise<void>((resolve) => (wake = resolve));
-      told = done;
-      yield Math.min(done / total, 1);
-    }
-  }
-  return { counted, progress };
 }

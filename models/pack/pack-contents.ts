@@ -1,5 +1,6 @@
 import type { PackSummary } from "../../core/model-pack.ts";
 import type { Calibration } from "../evidence/calibration.ts";
+import type { PackPrompt } from "./pack-schema.ts";
 import type { GraphSource } from "../runtime/ort/session.ts";
 
 /** The `image` block of pack.json: how a view becomes pixels of the model input. */
@@ -10,13 +11,15 @@ export interface PackImage {
   /** Tokens that one image takes in a prompt, and their grid [rows, columns]. */
   readonly tokens: number;
   readonly grid: readonly [number, number];
-  readonly resize: "pad";
-  readonly interpolation: "bilinear-antialias";
+  readonly resize: "pad" | "stretch" | "crop" | "square";
+  /** With "crop": pixels of the short side before the middle is taken. */
+  readonly short_side: number | null;
+  readonly interpolation: "bilinear-antialias" | "bicubic-antialias";
   /** A value a channel. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
-  /** Grey level around the image, 0..255. */
-  readonly pad_value: number;
+  /** Grey level or colour around the image, 0..255. */
+  readonly pad_value: number | readonly [number, number, number];
   readonly channels: "gray-replicated" | "rgb";
 }
 
@@ -33,6 +36,7 @@ export interface PackContents {
   readonly image: PackImage;
   /** Stands where an image's tokens go in the text of a prompt; not in the vocabulary. */
   readonly imageToken: string;
+  readonly prompt: PackPrompt;
   /** Parsed tokenizer.json and tokenizer_config.json. */
   readonly tokenizer: { readonly json: object; readonly config: object };
   readonly chatTemplate: {

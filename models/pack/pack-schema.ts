@@ -40,18 +40,45 @@ const languageSchema = v.object({
 });
 export type PackLanguage = v.InferOutput<typeof languageSchema>;
 
+const byteSchema = v.pipe(countSchema, v.maxValue(255));
 const imageSchema = v.object({
   height: v.pipe(sizeSchema, v.maxValue(8192)),
   width: v.pipe(sizeSchema, v.maxValue(8192)),
   tokens: v.pipe(sizeSchema, v.maxValue(65_536)),
   grid: v.tuple([sizeSchema, sizeSchema]),
-  resize: v.literal("pad"),
-  interpolation: v.literal("bilinear-antialias"),
+  /**
+   * "pad": as large as fits, centred, padding around it. "stretch": both sides to their size. "crop": the short side to
+   * `short_side`, then the middle. "square": a square of padding around the image, then both resized together.
+   */
+  resize: v.picklist(["pad", "stretch", "crop", "square"]),
+  /** Pixels of the resized image's short side before the middle is taken; null without "crop". */
+  short_side: v.optional(v.nullable(v.pipe(sizeSchema, v.maxValue(8192))), null),
+  interpolation: v.picklist(["bilinear-antialias", "bicubic-antialias"]),
   mean: v.tuple([v.number(), v.number(), v.number()]),
   std: v.tuple([v.number(), v.number(), v.number()]),
-  pad_value: v.pipe(countSchema, v.maxValue(255)),
+  pad_value: v.union([byteSchema, v.tuple([byteSchema, byteSchema, byteSchema])]),
   channels: v.picklist(["gray-replicated", "rgb"]),
 });
+
+/** How a question and its images become a prompt, where that differs from docs/formats/pack.md. */
+const promptSchema = v.object({
+  /** Text around each image's tokens, put in behind the chat template. */
+  before_image: textSchema,
+  after_image: textSchema,
+  /** "parts": the chat template wants a list of images and text, and writes `image_token` itself. */
+  content: v.picklist(["text", "parts"]),
+  /** MultiMeditron was trained and runs without the token before the first image. */
+  drops_token_before_first_image: v.boolean(),
+});
+export type PackPrompt = v.InferOutput<typeof promptSchema>;
+
+/** The layout of the embedded pack, and of every pack that says nothing. */
+export const plainPrompt: PackPrompt = {
+  before_image: "",
+  after_image: "",
+  content: "text",
+  drops_token_before_first_image: false,
+};
 
 const commonEntries = {
   schema: v.literal(1),
@@ -80,6 +107,7 @@ const visionPackSchema = v.object({
   vision: pathSchema,
   image: imageSchema,
   image_token: v.pipe(textSchema, v.minLength(1)),
+  prompt: v.optional(promptSchema, plainPrompt),
   max_views: v.pipe(sizeSchema, v.maxValue(1024)),
   intended_for: v.array(intendedInputSchema),
   references: v.array(
@@ -89,6 +117,7 @@ const visionPackSchema = v.object({
   card: packCardSchema,
 });
 export type VisionPack = v.InferOutput<typeof visionPackSchema>;
+export type NewVisionPack = v.InferInput<typeof visionPackSchema>;
 
 export const packSchema = v.pipe(
   v.variant("kind", [languagePackSchema, visionPackSchema]),
@@ -106,5 +135,10 @@ export const packSchema = v.pipe(
     (pack) => pack.kind === "language-model" || pack.image.tokens === pack.image.grid[0] * pack.image.grid[1],
     "the image grid does not hold the image tokens",
   ),
+  v.check((pack) => {
+    if (pack.kind === "language-model") return true;
+    const { resize, short_side: short, height, width } = pack.image;
+    return (resize === "crop") === (short !== null) && (short === null || short >= Math.max(height, width));
+  }, "the image's resizing and its sizes contradict each other"),
 );
 export type Pack = v.InferOutput<typeof packSchema>;

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { appError } from "../../core/errors.ts";
 import { packFileName, sha256 } from "./pack-files.ts";
-import { packSchema, type LanguagePack, type PackFile, type VisionPack } from "./pack-schema.ts";
+import { packSchema, type LanguagePack, type NewVisionPack, type PackFile } from "./pack-schema.ts";
 
 type WithoutFiles<Kind> = Omit<Kind, "files" | "schema">;
-export type NewPack = WithoutFiles<LanguagePack> | WithoutFiles<VisionPack>;
+export type NewPack = WithoutFiles<LanguagePack> | WithoutFiles<NewVisionPack>;
 
 /** Writes pack.json over all files of a folder, with sizes and digests, and returns its own digest. */
 export async function writePack(folder: string, pack: NewPack): Promise<string> {

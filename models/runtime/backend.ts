@@ -19,6 +19,14 @@ export interface ForwardRequest {
   readonly embeddings: Float32Array;
   /** Which of these tokens' logits are wanted, ascending. */
   readonly rows: readonly number[];
+  /** Where images stand among these tokens, for models whose image tokens see each other. Absent: nowhere. */
+  readonly images?: readonly TokenSpan[];
+}
+
+/** Tokens from `first` to `end`, end exclusive. */
+export interface TokenSpan {
+  readonly first: number;
+  readonly end: number;
 }
 
 export interface LanguageModel {

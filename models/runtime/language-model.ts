@@ -1,5 +1,5 @@
 import { appError, throwIfAborted } from "../../core/errors.ts";
-import type { Cache, ForwardRequest, LanguageModel } from "./backend.ts";
+import type { Cache, ForwardRequest, LanguageModel, TokenSpan } from "./backend.ts";
 import { type CacheShape, deviceCapacity, KeyValueCache } from "./kv-cache.ts";
 import { type GraphSource, Session, type SessionOptions } from "./ort/session.ts";
 import { Tensor, zeros } from "./ort/tensor.ts";
@@ -24,6 +24,8 @@ export class OrtLanguageModel implements LanguageModel {
   readonly #embed: Session | null;
   readonly #decoder: Session;
   readonly #shape: CacheShape;
+  /** Whether image tokens see each other, so that an image must be read in one run. */
+  readonly #imageBlocks: boolean;
 
   private constructor(embed: Session | null, decoder: Session, source: LanguageModelSource) {
     this.#embed = embed;
@@ -34,6 +36,7 @@ export class OrtLanguageModel implements LanguageModel {
       : source.contextLength;
     this.hidden = fixed(decoder.inputShape("inputs_embeds")[2]);
     const [, kvHeads, , headSize] = decoder.inputShape("past_key_0");
+    this.#imageBlocks = decoder.inputs.includes("image_blocks");
     this.#shape = {
       layers: decoder.inputs.filter((name) => name.startsWith("past_key_")).length,
       kvHeads: fixed(kvHeads),
@@ -71,7 +74,7 @@ export class OrtLanguageModel implements LanguageModel {
   }
 
   async forward(request: ForwardRequest, signal: AbortSignal): Promise<Float32Array> {
-    const { embeddings, rows } = request;
+    const { embeddings, rows, images = [] } = request;
     const cache = request.cache as KeyValueCache;
     const tokens = embeddings.length / this.hidden;
     const before = cache.length;
@@ -87,7 +90,7 @@ export class OrtLanguageModel implements LanguageModel {
       for (let start = 0, end = 0; start < tokens; start = end) {
         throwIfAborted(signal);
         // No last run over a single token of a prompt (models/runtime/prompt-reader.ts says why).
-        end = start + chunk >= tokens - 1 ? tokens : start + chunk;
+        end = this.#runEnd(start, tokens, images);
         const first = rows.findIndex((row) => row >= start);
         const wanted = first < 0 ? [] : rows.slice(first).filter((row) => row < end);
         const part = await this.#read(
@@ -95,6 +98,9 @@ export class OrtLanguageModel implements LanguageModel {
           {
             embeddings: embeddings.subarray(start * this.hidden, end * this.hidden),
             rows: wanted.map((row) => row - start),
+            images: images
+              .filter((image) => image.first >= start && image.end <= end)
+              .map((image) => ({ first: image.first - start, end: image.end - start })),
           },
           signal,
         );
@@ -113,9 +119,19 @@ export class OrtLanguageModel implements LanguageModel {
     await this.#decoder.dispose();
   }
 
+  /** Where a run over the tokens from `start` on ends. */
+  #runEnd(start: number, tokens: number, images: readonly TokenSpan[]): number {
+    const wanted = start + chunk;
+    const cut = this.#imageBlocks
+      ? images.find(({ first, end }) => first < wanted && wanted < end)
+      : undefined;
+    const end = cut?.end ?? wanted;
+    return end >= tokens - 1 ? tokens : end;
+  }
+
   async #read(
     cache: KeyValueCache,
-    { embeddings, rows }: Omit<ForwardRequest, "cache">,
+    { embeddings, rows, images = [] }: Omit<ForwardRequest, "cache">,
     signal: AbortSignal,
   ): Promise<Float32Array> {
     const tokens = embeddings.length / this.hidden;
@@ -129,6 +145,7 @@ export class OrtLanguageModel implements LanguageModel {
       seqlens_k: new Tensor(Int32Array.of(total - 1), [1]),
       total_sequence_length: new Tensor(Int32Array.of(total), []),
       logit_rows: idTensor(wanted),
+      ...(this.#imageBlocks ? { image_blocks: blockTensor(tokens, images) } : {}),
     };
     const { binding } = cache;
     for (const [name, tensor] of Object.entries(inputs)) binding.input(name, tensor);
@@ -165,6 +182,13 @@ function idTensor(ids: readonly number[]): Tensor<BigInt64Array> {
     BigInt64Array.from(ids, (id) => BigInt(id)),
     [ids.length],
   );
+}
+
+/** int64 [1, tokens]: 0 for text, the images numbered from 1. */
+function blockTensor(tokens: number, images: readonly TokenSpan[]): Tensor<BigInt64Array> {
+  const blocks = new BigInt64Array(tokens);
+  for (const [index, { first, end }] of images.entries()) blocks.fill(BigInt(index + 1), first, end);
+  return new Tensor(blocks, [1, tokens]);
 }
 
 function fixed(dimension: number | undefined): number {

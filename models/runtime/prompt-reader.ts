@@ -1,4 +1,4 @@
-import type { Cache, LanguageModel } from "./backend.ts";
+import type { Cache, LanguageModel, TokenSpan } from "./backend.ts";
 
 /** The tokens that an image becomes: float32 [tokens, hidden]. The same object stands for the same image. */
 export interface ImageTokens {
@@ -54,12 +54,18 @@ export class PromptReader {
     );
     // A row's logits come with its token: that one has to be read even where the cache holds it.
     const shared = Math.min(sharedLength(this.#held, items), rows[0] ?? items.length);
-    const reused = Math.max(0, Math.min(shared, items.length - leastTokens));
+    const spans = imageSpans(parts);
+    const wanted = Math.max(0, Math.min(shared, items.length - leastTokens));
+    // An image is read whole or not at all: its tokens may see each other.
+    const reused = spans.find(({ first, end }) => first < wanted && wanted < end)?.first ?? wanted;
+    const images = spans
+      .filter(({ first }) => first >= reused)
+      .map(({ first, end }) => ({ first: first - reused, end: end - reused }));
     this.#cache.truncate(reused);
     this.#held.length = reused;
     const embeddings = await this.#embed(parts, reused, signal);
     const logits = await this.#model.forward(
-      { cache: this.#cache, embeddings, rows: rows.map((row) => row - reused) },
+      { cache: this.#cache, embeddings, rows: rows.map((row) => row - reused), images },
       signal,
     );
     this.#held = items;
@@ -104,6 +110,17 @@ export class PromptReader {
     }
     return all;
   }
+}
+
+function imageSpans(parts: readonly PromptPart[]): TokenSpan[] {
+  const spans: TokenSpan[] = [];
+  let at = 0;
+  for (const part of parts) {
+    const first = at;
+    at += part.type === "text" ? part.ids.length : part.image.tokens;
+    if (part.type === "image") spans.push({ first, end: at });
+  }
+  return spans;
 }
 
 export function promptLength(parts: readonly PromptPart[]): number {

@@ -1,9 +1,13 @@
 import { Template } from "@huggingface/jinja";
 import { appError } from "../../core/errors.ts";
 
+/** Text, or images and text in a list, which some templates want. */
+export type ChatContent =
+  string | readonly ({ readonly type: "image" } | { readonly type: "text"; readonly text: string })[];
+
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
-  readonly content: string;
+  readonly content: ChatContent;
 }
 
 /** The chat template of a pack: Jinja text, and the special tokens it may name. */

@@ -1,5 +1,6 @@
 import { appError } from "../../core/errors.ts";
-import type { ChatTemplate } from "./chat-template.ts";
+import { plainPrompt, type PackPrompt } from "../pack/pack-schema.ts";
+import type { ChatContent, ChatTemplate } from "./chat-template.ts";
 import type { TextTokenizer } from "./tokenizer.ts";
 
 export interface PromptText {
@@ -11,6 +12,8 @@ export interface PromptText {
   /** The closed header line, or "". */
   readonly headerLine: string;
   readonly question: string;
+  /** Absent: `plainPrompt`. */
+  readonly layout?: PackPrompt;
 }
 
 /**
@@ -18,10 +21,13 @@ export interface PromptText {
  * user's turn is the images, the header line and the question, as in training (docs/packs.md).
  */
 export function promptText(prompt: PromptText): number[][] {
-  const { tokenizer, template, imageToken, images, headerLine } = prompt;
+  const { tokenizer, template, imageToken, images, headerLine, layout = plainPrompt } = prompt;
   const question = tokenizer.withoutSpecialTokens(prompt.question.trim(), [imageToken]);
-  const lines = headerLine === "" ? [question] : [headerLine, question];
-  const content = `${imageToken.repeat(images)}\n${lines.join("\n")}`;
+  const text = headerLine === "" ? question : `${headerLine}\n${question}`;
+  const content: ChatContent =
+    layout.content === "text"
+      ? `${imageToken.repeat(images)}\n${text}`
+      : [...Array.from({ length: images }, () => ({ type: "image" as const })), { type: "text", text }];
   const pieces = template.render([{ role: "user", content }]).split(imageToken);
   if (pieces.length !== images + 1) {
     throw appError(
@@ -29,5 +35,11 @@ export function promptText(prompt: PromptText): number[][] {
       "The chat template of the model pack loses images. Install the pack again.",
     );
   }
-  return pieces.map((piece) => tokenizer.encode(piece));
+  const ids = pieces.map((piece, index) => {
+    const before = index === 0 ? "" : layout.after_image;
+    const after = index === images ? "" : layout.before_image;
+    return tokenizer.encode(before + piece + after);
+  });
+  const [first = [], ...rest] = ids;
+  return layout.drops_token_before_first_image && images > 0 ? [first.slice(0, -1), ...rest] : ids;
 }

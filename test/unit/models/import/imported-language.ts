@@ -33,7 +33,7 @@ export async function openLanguage(folder: string): Promise<OrtLanguageModel> {
   if (language === null) throw new Error("no language model");
   return OrtLanguageModel.open(
     { ...graphs, vocabulary: language.vocabulary, contextLength: language.context_length },
-    { provider: null, threads: 2 },
+    { provider: null, threads: 1 },
   );
 }
 
