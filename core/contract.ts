@@ -167,7 +167,11 @@ export const contract = {
   /** Checks every file of a pack against its digests. */
   "models.check": stream(v.object({ folder: v.string() }), loadEventSchema),
   /** Makes a pack out of a checkpoint, in the data folder's packs. */
-  "models.import": stream(v.object({ source: v.string(), name: packName }), loadEventSchema),
+  /** `baseConfig`: a file with the settings of models that the checkpoint only names. */
+  "models.import": stream(
+    v.object({ source: v.string(), name: packName, baseConfig: v.optional(v.string()) }),
+    loadEventSchema,
+  ),
 
   /** Removes a pack that was added to the data folder; the one that came with the app stays. */
   "models.remove": call(v.object({ name: packName }), done),

@@ -57,7 +57,7 @@ export interface InferenceApi {
   checkPack(input: { folder: string }, signal: AbortSignal): AsyncGenerator<ModelProgress, void, void>;
   /** Makes the pack `name` in `targetFolder`, the folder that holds packs. */
   importModel(
-    input: { source: string; targetFolder: string; name: string },
+    input: { source: string; targetFolder: string; name: string; baseConfig?: string | null },
     signal: AbortSignal,
   ): AsyncGenerator<ModelProgress, void, void>;
   /** The image files that an evaluation needs, absolute; the host reads them through the archive process. */

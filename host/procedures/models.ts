@@ -21,11 +21,16 @@ export function modelProcedures(
     async *"models.check"({ folder }, signal) {
       yield* (await inference(signal)).checkPack({ folder: path.resolve(folder) }, signal);
     },
-    async *"models.import"({ source, name }, signal) {
+    async *"models.import"({ source, name, baseConfig }, signal) {
       const targetFolder = path.join(context.folders.data, "packs");
       await mkdir(targetFolder, { recursive: true, mode: 0o700 });
       yield* (await inference(signal)).importModel(
-        { source: path.resolve(source), targetFolder, name },
+        {
+          source: path.resolve(source),
+          targetFolder,
+          name,
+          baseConfig: baseConfig === undefined ? null : path.resolve(baseConfig),
+        },
         signal,
       );
     },

@@ -41,16 +41,24 @@ export const modelsVerifyCommand: Command = {
 
 export const modelsImportCommand: Command = {
   name: "models import",
-  usage: "CHECKPOINT --name NAME",
+  usage: "CHECKPOINT --name NAME [--base-config FILE]",
   summary: "Make a model pack out of a checkpoint (GGUF file or folder with safetensors).",
-  options: { name: { type: "string" } },
-  help: { "--name NAME": "what the pack is called: small letters, digits, dots and dashes" },
+  options: { name: { type: "string" }, "base-config": { type: "string" } },
+  help: {
+    "--name NAME": "what the pack is called: small letters, digits, dots and dashes",
+    "--base-config FILE": "settings of the models that the checkpoint only names (docs/model-guide.md)",
+  },
   async run({ positionals, values, output, signal, own }) {
     const [source] = positionals;
     if (source === undefined)
       throw appError("usage", "Which checkpoint? meditron models import CHECKPOINT --name NAME");
     if (!existsSync(source)) throw appError("file-not-found", `There is no file or folder "${source}".`);
-    const request = { source: path.resolve(source), name: requiredOption(values, "name") };
+    const baseConfig = values["base-config"];
+    const request = {
+      source: path.resolve(source),
+      name: requiredOption(values, "name"),
+      ...(typeof baseConfig === "string" ? { baseConfig: path.resolve(baseConfig) } : {}),
+    };
     await reportPack(own().stream("models.import", request, signal), output);
   },
 };
