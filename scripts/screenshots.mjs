@@ -1,5 +1,8 @@
-// Pictures of every screen in both themes, for the docs and to look at: node scripts/screenshots.mjs [FOLDER]
-// Needs a build and Chromium (MEDITRON_CHROMIUM names another one). Uses phantoms alone, and data of its own.
+// Pictures of the app, of phantoms alone and with data of their own. Needs a build and Chromium (MEDITRON_CHROMIUM
+// names another one; MEDITRON_E2E_ROOT another built copy of the app).
+//   node scripts/screenshots.mjs           the few that the README and the guides show, into docs/images
+//   node scripts/screenshots.mjs FOLDER    every screen, both themes, 1366 x 768 and 1920 x 1080, to look at
+// What a model answers differs from pack to pack: the walk takes what comes, and names what it could not show.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -11,38 +14,75 @@ import { chromium } from "@playwright/test";
 import { unreadableDicom } from "./unreadable-dicom.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const everything = process.argv[2] !== undefined;
 const target = path.resolve(process.argv[2] ?? path.join(root, "docs", "images"));
+const small = { width: 1366, height: 768 };
+const sizes = everything ? [small, { width: 1920, height: 1080 }] : [small];
+/** What the guides show of a screen: the window at this size, or one element of it. */
+const guide = {
+  "first-start": { file: "first-start.png", element: ".gate-card" },
+  studies: { file: "studies.png", size: { width: 1100, height: 560 } },
+  "viewer-tools": { file: "viewer.png", size: { width: 1200, height: 700 } },
+  answer: { file: "answer-dark.png", size: small },
+  "answer-card": { file: "answer-card.png", element: ".answer" },
+  "settings-help": { file: "help.png", element: 'section[aria-label="Help and about"]' },
+};
+
 const folder = await mkdtemp(path.join(os.tmpdir(), "meditron-screenshots-"));
 const env = {
   ...process.env,
   MEDITRON_DATA: path.join(folder, "data"),
   MEDITRON_CONFIG: path.join(folder, "config"),
 };
-// MEDITRON_E2E_ROOT names another built copy of the app.
 const cli = path.join(process.env["MEDITRON_E2E_ROOT"] ?? root, "dist/host/cli.js");
-const host = spawn(process.execPath, [cli, "serve", "--json"], {
-  env,
-  stdio: ["ignore", "pipe", "inherit"],
-});
+const host = spawn(process.execPath, [cli, "serve", "--json"], { env, stdio: ["ignore", "pipe", "inherit"] });
 const [line] = await once(createInterface({ input: host.stdout }), "line");
 const browser = await chromium.launch({
   executablePath: process.env["MEDITRON_CHROMIUM"] ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--no-first-run"],
 });
-const page = await browser.newPage({ viewport: { width: 1366, height: 768 } });
-page.setDefaultTimeout(90_000);
+const page = await browser.newPage({ viewport: small });
+page.setDefaultTimeout(120_000);
+/** A whole answer with its evidence, on a busy machine. */
+const answered = { timeout: 900_000 };
 await mkdir(target, { recursive: true });
 
-/** The same screen in both themes; the theme is changed in place so that what is open stays open. */
+/** The same screen in both themes and sizes; changed in place so that what is open stays open. */
 async function shoot(name) {
-  for (const theme of ["dark", "light"]) {
-    await page.evaluate((wanted) => (document.documentElement.dataset.theme = wanted), theme);
-    await page.mouse.move(700, 760);
-    await page.waitForTimeout(250);
-    await page.screenshot({ path: path.join(target, `${name}-${theme}.png`) });
+  const wanted = guide[name];
+  if (!everything && !wanted) return;
+  const themes = everything ? ["dark", "light"] : ["dark"];
+  for (const size of everything ? sizes : [wanted.size ?? small]) {
+    await page.setViewportSize(size);
+    for (const theme of themes) {
+      await page.evaluate((chosen) => (document.documentElement.dataset.theme = chosen), theme);
+      await page.mouse.move(size.width / 2, size.height - 4);
+      await settled();
+      const file = everything ? `${name}-${theme}-${size.width}.png` : wanted.file;
+      const shown = !everything && wanted.element ? page.locator(wanted.element).last() : page;
+      await shown.screenshot({ path: path.join(target, file), animations: "disabled" });
+    }
   }
   await page.evaluate(() => (document.documentElement.dataset.theme = "dark"));
+  await page.setViewportSize(small);
+  await settled();
   console.log(name);
+}
+
+/** The picture is drawn in animation frames of its own after a change of size. */
+const settled = () =>
+  page.evaluate(async () => {
+    for (let frame = 0; frame < 4; frame += 1) await new Promise((next) => requestAnimationFrame(next));
+  });
+
+/** A step that depends on the answer of the model: left out, and said so, where it does not come. */
+async function attempt(what, work) {
+  try {
+    await work();
+  } catch (error) {
+    console.warn(`left out: ${what} (${String(error.message).split("\n")[0]})`);
+    await page.keyboard.press("Escape").catch(() => undefined);
+  }
 }
 
 async function openStudy(text) {
@@ -51,10 +91,25 @@ async function openStudy(text) {
 }
 
 const imageShown = () => page.locator('[data-testid="stage"]:not([data-shown=""])').waitFor();
+const screen = (name) => page.getByRole("button", { name, exact: true }).click();
 
-async function walk() {
+/** Drags on the stage, between two places given as parts of its sides. */
+async function drag([fromX, fromY], [toX, toY]) {
+  const box = await page.getByTestId("stage").boundingBox();
+  await page.mouse.move(box.x + box.width * fromX, box.y + box.height * fromY);
+  await page.mouse.down();
+  await page.mouse.move(box.x + (box.width * (fromX + toX)) / 2, box.y + (box.height * (fromY + toY)) / 2);
+  await page.mouse.move(box.x + box.width * toX, box.y + box.height * toY);
+  await page.mouse.up();
+}
+
+async function start() {
   await page.goto(JSON.parse(line).url);
   await page.getByRole("heading", { name: "Make the archive" }).waitFor();
+  // No picture shows where this one lay.
+  await page
+    .locator(".path")
+    .evaluate((text) => (text.textContent = "Data folder: …/meditron-imaging-assistant"));
   await shoot("first-start");
   await page.getByText("A key file outside the data folder").click();
   await page.getByRole("button", { name: "Make the archive" }).click();
@@ -68,54 +123,74 @@ async function walk() {
   await page.getByRole("button", { name: "Continue" }).click();
   await page.getByText("No studies yet").waitFor();
   await shoot("studies-empty");
+}
 
+async function worklist() {
   await page.getByRole("button", { name: /Add the sample study/ }).click();
   await page.getByText(/^Imported \d+ images/).waitFor();
+  await page.getByRole("button", { name: "Close the import report" }).click();
+  await page.locator("tr.study img").nth(3).waitFor();
+  await shoot("studies");
   const unreadable = path.join(folder, "unreadable.dcm");
   await writeFile(unreadable, unreadableDicom());
   const letter = path.join(folder, "letter.dcm");
   await writeFile(letter, Buffer.concat([Buffer.alloc(128), Buffer.from("DICM"), Buffer.alloc(40, 0xff)]));
   await page.getByTestId("import-files").setInputFiles([unreadable, letter]);
   await page.getByText(/^Imported 1 image\./).waitFor();
-  await page.waitForTimeout(500);
-  await shoot("studies");
+  await shoot("studies-import-report");
   await page.getByRole("button", { name: "Close the import report" }).click();
   await page.getByRole("searchbox", { name: "Search studies" }).fill("nobody");
   await page.getByText("No study matches").waitFor();
   await shoot("studies-no-match");
   await page.getByRole("searchbox", { name: "Search studies" }).fill("");
+  await page
+    .getByRole("button", { name: /^Delete/ })
+    .first()
+    .click();
+  await page.getByRole("dialog").waitFor();
+  await shoot("delete-study");
+  await page.getByRole("button", { name: "Keep" }).click();
+}
 
+async function viewer() {
   await openStudy("CT");
   await imageShown();
   await shoot("viewer-ct");
+  await page.keyboard.press("l");
+  await drag([0.3, 0.3], [0.45, 0.45]);
+  await page.keyboard.press("e");
+  await drag([0.55, 0.3], [0.72, 0.55]);
+  await shoot("viewer-tools");
+  await page.keyboard.press("r");
+  await page.keyboard.press("Delete");
+  await page.keyboard.press("w");
   await page.getByRole("button", { name: "Window presets" }).click();
   await shoot("viewer-presets");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("?");
+  await page.getByRole("dialog").waitFor();
+  await shoot("viewer-keys");
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "DICOM header" }).click();
   await page.getByText("PatientName", { exact: true }).waitFor();
   await shoot("header");
   await page.keyboard.press("Escape");
+  await attempt("a refusal", async () => {
+    await page.locator(".ask-suggestion").first().click();
+    await page.locator(".answer-refused").waitFor();
+    await shoot("answer-refused");
+  });
   await openStudy("Wolfe");
   await page.getByText(/cannot be shown/).waitFor();
   await shoot("viewer-error-long-name");
-
   await openStudy("Chest");
   await imageShown();
-  await shoot("viewer-radiograph");
-  await page.getByRole("button", { name: "Models", exact: true }).click();
-  await page.getByRole("progressbar").waitFor({ state: "detached" });
-  await shoot("models");
-  if (await page.locator(".models-entry").count()) await answers();
-  await page.getByRole("button", { name: "Settings", exact: true }).click();
-  await page.getByRole("progressbar").waitFor({ state: "detached" });
-  await shoot("settings");
-  await page.getByRole("heading", { name: "About" }).scrollIntoViewIfNeeded();
-  await shoot("settings-about");
-
-  await page.setViewportSize({ width: 1920, height: 1080 });
-  await openStudy("CT");
+  await page.keyboard.press("i");
+  await shoot("viewer-radiograph-inverted");
+  await page.keyboard.press("i");
+  await openStudy("Breast");
   await imageShown();
-  await shoot("viewer-wide");
+  await shoot("viewer-ultrasound");
 }
 
 /** A streamed answer with the evidence of a sentence on the image, and what the model was given. */
@@ -123,23 +198,61 @@ async function answers() {
   await openStudy("Hand");
   await imageShown();
   await page.locator(".ask-suggestion").first().click();
-  await page.locator(".answer .sentence, .answer-refused").first().waitFor();
+  await page.locator(".answer .sentence, .answer-refused").first().waitFor(answered);
   await shoot("answer-testing");
-  await page.locator('.answer[data-status="done"]').first().waitFor();
-  const sentence = page.locator('.sentence[data-state="supported"], .sentence').last();
-  if (await sentence.count()) await sentence.click();
+  const done = page.locator('.answer[data-status="done"]').first();
+  await done.waitFor(answered);
+  const test = page.getByRole("button", { name: "Test the evidence" }).first();
+  if (await test.isVisible()) {
+    await test.click();
+    await done.waitFor(answered);
+  }
+  for (const state of ["supported", "diffuse", "uncalibrated", "unsupported", "absent", "untested"]) {
+    const sentence = page.locator(`.sentence[data-state="${state}"]`).last();
+    if ((await sentence.count()) === 0) continue;
+    await sentence.click();
+    console.log(`answer: a sentence that is ${state}`);
+    break;
+  }
   await shoot("answer");
-  const saw = page.getByRole("button", { name: "What the model saw" }).first();
-  if (await saw.count()) {
-    await saw.click();
+  await shoot("answer-card");
+  await attempt("what the model saw", async () => {
+    await page.getByRole("button", { name: "What the model saw" }).first().click();
     await page.getByRole("dialog").locator("img").first().waitFor();
     await shoot("model-input");
     await page.keyboard.press("Escape");
+  });
+  await attempt("the figures", async () => {
+    await page.getByRole("button", { name: "More about this answer" }).first().click();
+    await page.getByRole("menuitem", { name: "Figures" }).click();
+    await page.getByRole("dialog").waitFor();
+    await shoot("answer-figures");
+    await page.keyboard.press("Escape");
+  });
+}
+
+async function otherScreens() {
+  await screen("Models");
+  await page.getByRole("progressbar").waitFor({ state: "detached" });
+  await shoot("models");
+  await screen("Settings");
+  await page.getByRole("progressbar").waitFor({ state: "detached" });
+  await shoot("settings");
+  const places = page.locator(".places dd");
+  for (const place of await places.all()) {
+    await place.evaluate((text, lay) => (text.textContent = text.textContent.replaceAll(lay, "…")), folder);
+    await place.evaluate((text, lay) => (text.textContent = text.textContent.replaceAll(lay, "…/")), root);
   }
+  await page.getByRole("heading", { name: "Help and about" }).scrollIntoViewIfNeeded();
+  await shoot("settings-help");
 }
 
 try {
-  await walk();
+  await start();
+  await worklist();
+  await viewer();
+  await attempt("an answer", answers);
+  await otherScreens();
 } finally {
   await browser.close();
   host.kill("SIGTERM");

@@ -1,6 +1,6 @@
 import { useCallback } from "react";
 import type { Client } from "../../core/client.ts";
-import type { AppInfo, ArchiveStatus } from "../../core/settings.ts";
+import type { ArchiveStatus } from "../../core/settings.ts";
 import { protectionWords } from "../app/protection-words.ts";
 import { useCall } from "../app/use-call.ts";
 import { bytesText } from "./bytes-text.ts";
@@ -9,10 +9,9 @@ interface ArchiveCardProps {
   readonly client: Client;
   /** As it was when it was opened; what it holds is read again. */
   readonly archive: Extract<ArchiveStatus, { state: "ready" }>;
-  readonly info: AppInfo | null;
 }
 
-export function ArchiveCard({ client, archive: opened, info }: ArchiveCardProps) {
+export function ArchiveCard({ client, archive: opened }: ArchiveCardProps) {
   const read = useCallback((signal: AbortSignal) => client.call("archive.status", {}, signal), [client]);
   const [status] = useCall<ArchiveStatus>(read);
   const archive = status.status === "ready" && status.value.state === "ready" ? status.value : opened;
@@ -28,16 +27,6 @@ export function ArchiveCard({ client, archive: opened, info }: ArchiveCardProps)
         <dd className="number">
           {archive.studies} studies, {archive.instances} images, {bytesText(archive.bytes)}
         </dd>
-        <dt>Data folder</dt>
-        <dd>{archive.dataFolder}</dd>
-        {info && (
-          <>
-            <dt>Key</dt>
-            <dd>{info.keyLocation}</dd>
-            <dt>Logs</dt>
-            <dd>{info.logFolder}</dd>
-          </>
-        )}
       </dl>
       {archive.repairs.length > 0 && (
         <div className="note">

@@ -25,7 +25,7 @@ const providerWords: Readonly<Record<string, string>> = {
   cpu: "Processor (CPU)",
   cuda: "NVIDIA graphics (CUDA)",
   webgpu: "Graphics (WebGPU)",
-  dml: "Graphics (DirectML)",
+  directml: "Graphics (DirectML)",
   coreml: "Apple (Core ML)",
 };
 const nameOf = (provider: string) => providerWords[provider] ?? provider;

@@ -78,7 +78,7 @@ export function SettingsScreen({
             />
           </>
         )}
-        <ArchiveCard client={client} archive={archive} info={info} />
+        <ArchiveCard client={client} archive={archive} />
         <AboutCard info={info} />
       </div>
     </main>
