@@ -120,7 +120,9 @@ const passedOn = [
  */
 export function childEnvironment(): Record<string, string> {
   const all = Object.entries(process.env) as [string, string][];
-  return Object.fromEntries(all.filter(([name]) => passedOn.includes(name) || name.startsWith("MEDITRON_")));
+  const kept = all.filter(([name]) => passedOn.includes(name) || name.startsWith("MEDITRON_"));
+  // models/runtime/ort/library.ts says why. What a worker thread sets itself native code does not see.
+  return { ...Object.fromEntries(kept), ORT_DISABLE_TELEMETRY: "1" };
 }
 
 /** `child_process.fork` as a Port. Messages are structured-cloned, so typed arrays keep their type. */

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { element, file, imageElements } from "../fixtures/dicom/build-dicom.ts";
+import { handImage } from "../network/hand-image.ts";
 import { plantedAddress, plantedCopy } from "../network/plant.ts";
 import { straceProblem, traced } from "../network/strace.ts";
 import { root } from "../unit/architecture/sources.ts";
@@ -16,9 +16,9 @@ describe.skipIf(problem !== null)(`the network (${problem ?? "traced"})`, { time
 
   beforeAll(async () => {
     folder = await mkdtemp(path.join(os.tmpdir(), "meditron-network-"));
+    await mkdir(path.join(folder, "home"));
     image = path.join(folder, "image.dcm");
-    const pixels = element(0x7fe00010, "OB", new Uint8Array(16));
-    await writeFile(image, file(imageElements({ rows: 4, columns: 4 }, [pixels]), "1.2.840.10008.1.2.1"));
+    await writeFile(image, handImage());
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -27,6 +27,7 @@ describe.skipIf(problem !== null)(`the network (${problem ?? "traced"})`, { time
       ...process.env,
       MEDITRON_DATA: path.join(folder, "data"),
       MEDITRON_CONFIG: path.join(folder, "config"),
+      HOME: path.join(folder, "home"),
     };
     return traced([process.execPath, path.join(program, "dist/host/cli.js"), ...args, "--json"], { env });
   }
@@ -34,8 +35,16 @@ describe.skipIf(problem !== null)(`the network (${problem ?? "traced"})`, { time
   it("is left alone by host, archive and inference, name look-ups included", async () => {
     const checked = await run(root, "dicom", "check", image);
     expect(checked).toMatchObject({ findings: [], processes: { host: 1, archive: 1 } });
-    const listed = await run(root, "models", "list");
-    expect(listed).toMatchObject({ exitCode: 0, findings: [], processes: { host: 1, inference: 1 } });
+    // The model runtime is loaded by the first question.
+    const asked = await run(root, "ask", image, "--question", "Is there a fracture?", "--no-ground");
+    expect(asked).toMatchObject({ exitCode: 0, findings: [], processes: { host: 1, inference: 1 } });
+    expect(JSON.parse(asked.output.split("\n").find((line) => line.startsWith("{"))!)).toMatchObject({
+      provider: "cpu",
+    });
+  });
+
+  it("is prepared for by nothing in the home folder: no device id, no figures to send later", async () => {
+    expect(await readdir(path.join(folder, "home"))).toEqual([]);
   });
 
   it("would be seen to be used by each of them", async () => {

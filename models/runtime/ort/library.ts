@@ -25,8 +25,15 @@ const fileNames: Readonly<Record<string, string>> = {
  */
 const stackBytes = 8 * 1024 * 1024;
 
-/** Loads the ONNX Runtime library that the package onnxruntime-node ships and returns its `OrtApiBase`. */
+/**
+ * Loads the ONNX Runtime library that the package onnxruntime-node ships and returns its `OrtApiBase`.
+ *
+ * The published libraries for Linux and macOS send usage figures to their maker from the moment an environment is
+ * made, and keep a device id in the user's cache folder; `DisableTelemetryEvents` comes too late. This variable, set
+ * before the library is loaded, keeps all of it from starting.
+ */
 export function loadOrtLibrary(): Handle {
+  process.env["ORT_DISABLE_TELEMETRY"] = "1";
   koffi.config({ sync_stack_size: stackBytes, async_stack_size: stackBytes });
   const library = koffi.load(ortLibraryPath());
   loaded.push(library);
