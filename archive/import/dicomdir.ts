@@ -55,7 +55,10 @@ export async function readDirectory(source: ByteSource, signal: AbortSignal): Pr
     throw thrown;
   });
   const { dataSet, warnings } = header;
-  if (!dataSet.has(attributes.recordSequence) || warnings.some((warning) => /ends|damaged|longer/.test(warning))) {
+  if (
+    !dataSet.has(attributes.recordSequence) ||
+    warnings.some((warning) => /ends|damaged|longer/.test(warning))
+  ) {
     throw directoryDamaged();
   }
   const files: string[] = [];

@@ -7,7 +7,7 @@ import type { ArchiveStore } from "../store/archive-store.ts";
 import { type Batch, type Compare, createBatch } from "./batch.ts";
 import type { Candidate, OpenCandidate } from "./candidate.ts";
 import { createMedium, isDirectoryName, type Medium, readDirectory } from "./dicomdir.ts";
-import { isZip, readZip } from "./read-zip.ts";
+import { isZip, readZip, type UnpackBudget, unpackBudget } from "./read-zip.ts";
 
 export interface ImportOptions {
   readonly store: ArchiveStore;
@@ -65,7 +65,14 @@ export async function* importCandidates(options: ImportOptions): AsyncGenerator<
     yield progress(tally);
     for await (const candidate of queue) {
       throwIfAborted(signal);
-      for await (const failure of importOne(candidate, { options, batch, tally, medium, depth: 0 })) {
+      for await (const failure of importOne(candidate, {
+        options,
+        batch,
+        tally,
+        medium,
+        depth: 0,
+        budget: null,
+      })) {
         if (failure) yield failure;
         if (batch.isFull || Date.now() - committedAt > commitEveryMs) {
           yield* commit(batch, tally);
@@ -96,8 +103,9 @@ interface Run {
   readonly tally: Tally;
   /** The folder, upload or ZIP that the candidate lies in. */
   readonly medium: Medium;
-  /** ZIPs around it. */
+  /** ZIPs around it, and what the outermost may still unpack to. */
   readonly depth: number;
+  readonly budget: UnpackBudget | null;
 }
 
 /** A step for the candidate and for each file in it; null is one without failure. */
@@ -114,9 +122,10 @@ async function* importOne(candidate: Candidate, run: Run): AsyncGenerator<Step, 
       tally.ignored += 1;
     } else if (depth < deepestZip && (await isZip(source))) {
       const within = createMedium();
-      for await (const inside of readZip(source, store.spools, signal)) {
+      const budget = run.budget ?? unpackBudget(source);
+      for await (const inside of readZip(source, { spools: store.spools, budget }, signal)) {
         tally.found += 1;
-        yield* importOne(inside, { ...run, medium: within, depth: depth + 1 });
+        yield* importOne(inside, { ...run, medium: within, depth: depth + 1, budget });
       }
       yield* warningsOf(within);
     } else {

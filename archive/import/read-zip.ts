@@ -11,6 +11,20 @@ const mostEntries = 500_000;
 const freeBytes = 1024 ** 3;
 const largestRatio = 200;
 
+/** What a ZIP may still unpack to, with all ZIPs within it. */
+export interface UnpackBudget {
+  bytes: number;
+}
+
+export function unpackBudget(source: ByteSource): UnpackBudget {
+  return { bytes: Math.max(freeBytes, source.size * largestRatio) };
+}
+
+export interface ZipOptions {
+  readonly spools: SpoolFolder;
+  readonly budget: UnpackBudget;
+}
+
 export async function isZip(source: ByteSource): Promise<boolean> {
   const start = Buffer.from(await source.read(0, 4));
   return start.length === 4 && ["504b0304", "504b0506"].includes(start.toString("hex"));
@@ -23,17 +37,17 @@ export async function isZip(source: ByteSource): Promise<boolean> {
  */
 export async function* readZip(
   source: ByteSource,
-  spools: SpoolFolder,
+  { spools, budget }: ZipOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Candidate, void, void> {
-  await checkBounds(source, signal);
+  await checkBounds(source, budget, signal);
   for await (const { zip, entry } of entriesOf(source, signal)) {
     const name = entryName(entry);
     yield { name: lastName(name), path: name, open: () => unpack({ zip, entry, spools, signal }) };
   }
 }
 
-async function checkBounds(source: ByteSource, signal: AbortSignal): Promise<void> {
+async function checkBounds(source: ByteSource, budget: UnpackBudget, signal: AbortSignal): Promise<void> {
   let [count, packed, unpacked] = [0, 0, 0];
   for await (const { entry } of entriesOf(source, signal)) {
     count += 1;
@@ -42,9 +56,10 @@ async function checkBounds(source: ByteSource, signal: AbortSignal): Promise<voi
     if (count > mostEntries) throw appError("too-large", "The ZIP has more than 500,000 files.");
     if (packed > source.size) throw appError("zip-damaged", "Files of the ZIP lie over one another.");
   }
-  if (unpacked > freeBytes && unpacked > source.size * largestRatio) {
+  if (unpacked > budget.bytes) {
     throw appError("too-large", "The ZIP unpacks to far more than its size. It was not read.");
   }
+  budget.bytes -= unpacked;
 }
 
 async function* entriesOf(source: ByteSource, signal: AbortSignal) {

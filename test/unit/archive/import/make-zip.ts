@@ -10,6 +10,8 @@ export interface ZipEntry {
     readonly crc?: number;
     readonly offset?: number;
     readonly flags?: number;
+    /** As Unix has it, with the kind of file: 0o120777 is a link. */
+    readonly mode?: number;
   };
 }
 
@@ -30,9 +32,15 @@ export function makeZip(entries: readonly ZipEntry[]): Buffer {
     common.writeUInt16LE(Buffer.byteLength(name), 22);
     const local = Buffer.concat([Buffer.from("PK\x03\x04", "latin1"), common, Buffer.from(name), packed]);
     const placed = Buffer.alloc(14);
+    placed.writeUInt32LE(((claims.mode ?? 0) << 16) >>> 0, 6);
     placed.writeUInt32LE(claims.offset ?? offset, 10);
     central.push(
-      Buffer.concat([Buffer.from("PK\x01\x02\x14\x00", "latin1"), common, placed, Buffer.from(name)]),
+      Buffer.concat([
+        Buffer.from(`PK\x01\x02\x14${claims.mode === undefined ? "\x00" : "\x03"}`, "latin1"),
+        common,
+        placed,
+        Buffer.from(name),
+      ]),
     );
     locals.push(local);
     offset += local.length;
