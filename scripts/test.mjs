@@ -1,11 +1,11 @@
 // `npm test`: sets everything up, runs every check, and ends with one line: N passed, N failed, N skipped.
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { findChromium } from "./find-chromium.mjs";
 import { readPlaywright, readVitest } from "./read-reports.mjs";
-import { build, ensureDependencies, nodeProblem, readJson, root, run } from "./setup.mjs";
+import { runReported } from "./run-reported.mjs";
+import { build, ensureDependencies, nodeProblem, root, run } from "./setup.mjs";
 
 const reports = path.join(root, ".cache", "reports");
 const bin = (name) =>
@@ -36,23 +36,9 @@ async function check(name, work) {
   }
 }
 
-/** Runs a test runner that writes a JSON report; one that ends badly without a failed test has crashed. */
-async function runner(name, { command, args, env, read, report }) {
+async function runner(name, options) {
   heading(name);
-  const code = await new Promise((resolve) => {
-    const child = spawn(command, args, {
-      cwd: root,
-      stdio: "inherit",
-      shell: process.platform === "win32",
-      env: { ...process.env, ...env },
-    });
-    child.once("error", () => resolve(-1));
-    child.once("exit", (status) => resolve(status ?? -1));
-  });
-  const content = readJson(report);
-  const result = content ? read(content) : { failed: 1 };
-  if (code !== 0 && !result.failed) result.failed = 1;
-  count(result, name);
+  count(await runReported(options), name);
 }
 
 async function ensureChromium() {
@@ -66,17 +52,13 @@ async function ensureChromium() {
   await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "chromium"], { env });
 }
 
-const problem = nodeProblem();
-if (problem) {
-  console.error(problem);
-  process.exit(1);
-}
-const started = performance.now();
-await rm(reports, { recursive: true, force: true });
-await mkdir(reports, { recursive: true });
-const ready =
-  (await check("dependencies", () => ensureDependencies(console.log))) && (await check("build", build));
-if (ready) {
+async function runAll() {
+  const problem = nodeProblem();
+  if (problem) throw new Error(problem);
+  await rm(reports, { recursive: true, force: true });
+  await mkdir(reports, { recursive: true });
+  if (!(await check("dependencies", () => ensureDependencies(console.log)))) return;
+  if (!(await check("build", build))) return;
   await check("format", () => run(bin("prettier"), ["--check", "--log-level", "warn", "."]));
   await check("lint", () => run(bin("oxlint"), ["--deny-warnings"]));
   await check("types", () => run(bin("tsc"), ["-b"]));
@@ -88,21 +70,27 @@ if (ready) {
     read: readVitest,
     report: unitReport,
   });
-  if (await check("browser", ensureChromium)) {
-    const browserReport = path.join(reports, "playwright.json");
-    await runner("end-to-end tests", {
-      command: bin("playwright"),
-      args: ["test", "-c", "test/e2e/playwright.config.ts", "--reporter=line,json"],
-      env: {
-        NODE_ENV: "test",
-        PLAYWRIGHT_JSON_OUTPUT_FILE: browserReport,
-        MEDITRON_CHROMIUM: findChromium(),
-      },
-      read: readPlaywright,
-      report: browserReport,
-    });
-  }
+  if (!(await check("browser", ensureChromium))) return;
+  const browserReport = path.join(reports, "playwright.json");
+  await runner("end-to-end tests", {
+    command: bin("playwright"),
+    args: ["test", "-c", "test/e2e/playwright.config.ts", "--reporter=line,json"],
+    env: {
+      NODE_ENV: "test",
+      PLAYWRIGHT_JSON_OUTPUT_FILE: browserReport,
+      MEDITRON_CHROMIUM: findChromium(),
+    },
+    read: readPlaywright,
+    report: browserReport,
+  });
 }
+
+const started = performance.now();
+// Whatever happens, the last line says it.
+await runAll().catch((error) => {
+  console.error(error.message);
+  count({ failed: 1 }, "npm test");
+});
 const minutes = ((performance.now() - started) / 60_000).toFixed(1);
 console.log(`\n${minutes} minutes${troubles.length > 0 ? `\n${troubles.join("\n")}` : ""}`);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

@@ -1,0 +1,2 @@
+export function packageFolders(modules: readonly string[]): string[];
+export function licenseTexts(folders: readonly string[]): string;
