@@ -47,9 +47,7 @@ function Failures({ progress }: { readonly progress: ImportProgress }) {
   return (
     <details className="import-failures" open={failures.length <= 5}>
       <summary>
-        {failures.length + moreFailures === 1
-          ? "1 file could not be read"
-          : `${failures.length + moreFailures} files could not be read`}
+        {failures.length + moreFailures === 1 ? "Which file, and why" : "Which files, and why"}
       </summary>
       <ul>
         {failures.map((failure, index) => (

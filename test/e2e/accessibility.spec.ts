@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { expect, makeArchive, openStudy, test } from "./app-test.ts";
 
 const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -50,6 +50,10 @@ for (const theme of ["Dark", "Light"] as const) {
     await expect(page.getByText("PatientName")).toBeVisible();
     expect(await violations(page)).toEqual([]);
     await page.keyboard.press("Escape");
+    await page.keyboard.press("?");
+    await expect(page.getByRole("dialog", { name: "Keyboard and mouse" })).toBeVisible();
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press("Escape");
 
     for (const screen of ["Models", "Settings"]) {
       await page.getByRole("button", { name: screen, exact: true }).click();
@@ -60,13 +64,49 @@ for (const theme of ["Dark", "Light"] as const) {
   });
 }
 
+test.describe("with an answer", () => {
+  test.use({ data: "mark" });
+
+  test("a card, its evidence and its figures keep WCAG AA in both themes", async ({ app }) => {
+    const { page } = app;
+    await openStudy(page, "Mark");
+    await expect(page.getByTestId("stage")).toHaveAttribute("data-shown", "1");
+    await page.keyboard.press("a");
+    await page.keyboard.type("Is there a mark?");
+    await page.keyboard.press("Enter");
+    const card = page.getByRole("article");
+    await expect(card).toHaveAttribute("data-status", "done", { timeout: 90_000 });
+    await card.locator('.sentence[data-state="supported"]').last().press("Enter");
+    await expect(page.getByTestId("evidence-region").first()).toBeVisible();
+    for (const theme of ["Light", "Dark"]) {
+      await page.getByRole("button", { name: `${theme} theme` }).click();
+      await expect(page.locator("html")).toHaveAttribute("data-theme", theme.toLowerCase());
+      expect(await violations(page)).toEqual([]);
+    }
+    await card.getByRole("button", { name: "More about this answer" }).press("Enter");
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("dialog", { name: "Figures of this answer" })).toBeVisible();
+    expect(await violations(page)).toEqual([]);
+  });
+});
+
+/** What has the focus shows it: a ring that it does not have otherwise. */
+async function focusRing(page: Page): Promise<string> {
+  return await page.evaluate(() => getComputedStyle(document.activeElement!).boxShadow);
+}
+
 test("a study is opened and read with the keyboard alone", async ({ app }) => {
   const { page } = app;
   await makeArchive(page);
   await page.getByRole("button", { name: /Add the sample study/ }).press("Enter");
   await expect(page.getByText(/^Imported \d+ images\./)).toBeVisible({ timeout: 60_000 });
   const open = page.locator("tr.study").filter({ hasText: "CT" }).locator(".study-open");
-  await open.focus();
+  // From the search, through the import button and no further than the rows before it.
+  await page.getByRole("searchbox", { name: "Search studies" }).focus();
+  for (let tabs = 0; tabs < 20 && !(await isFocused(open)); tabs += 1) {
+    await page.keyboard.press("Tab");
+    expect(await focusRing(page)).not.toBe("none");
+  }
   await page.keyboard.press("Enter");
   await expect(page.getByTestId("stage")).toHaveAttribute("data-shown", "33");
   await page.keyboard.press("PageDown");
@@ -80,4 +120,19 @@ test("a study is opened and read with the keyboard alone", async ({ app }) => {
   expect(await width()).toBe(before + 16);
   // The key moved the border, not the stack.
   await expect(page.getByTestId("image-number")).toHaveText("Image 43 / 64");
+
+  // A question, and the answer to it (a refusal is one).
+  await page.getByTestId("stage").focus();
+  await page.keyboard.press("a");
+  await page.keyboard.type("What do you see?");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("article", { name: "Answer to: What do you see?" })).toHaveAttribute(
+    "data-status",
+    "done",
+    { timeout: 90_000 },
+  );
 });
+
+async function isFocused(element: Locator): Promise<boolean> {
+  return await element.evaluate((node) => node === document.activeElement);
+}

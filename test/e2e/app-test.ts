@@ -19,32 +19,33 @@ export interface OpenApp {
 
 export { expect };
 
+type Data = "new" | "sample" | "mark" | "uncalibrated";
+
 /**
  * A fresh app for every test. The Electron project runs where an Electron runtime is found. `data` says what the
  * archive holds at the start: "new" is a first start, "sample" the phantom studies (imported once, then copied),
- * "mark" an image with a mark and a pack whose answer is known by construction (mark-study.ts).
+ * "mark" an image with a mark and a pack whose answer is known by construction (mark-study.ts), "uncalibrated" the same
+ * with a pack that has no calibration.
  */
-export const test = base.extend<{ app: OpenApp; data: "new" | "sample" | "mark" }, { sample: string }>({
+export const test = base.extend<{ app: OpenApp; data: Data }, { sample: () => Promise<string> }>({
   data: ["sample", { option: true }],
   sample: [
     // Playwright wants the pattern, even an empty one.
     // oxlint-disable-next-line no-empty-pattern
-    async ({}, use, { project }) => {
-      if (project.name === "electron" && electronRuntime() === null) return await use("");
-      const { folder, env } = await makeFolder();
-      await runCli(["sample"], env);
-      await use(folder);
-      await rm(folder, { recursive: true, force: true });
+    async ({}, use) => {
+      let made: Promise<string> | null = null;
+      await use(() => (made ??= makeSample()));
+      if (made) await rm(await made, { recursive: true, force: true });
     },
-    { scope: "worker", timeout: 180_000 },
+    { scope: "worker" },
   ],
   app: async ({ browser, data, sample }, use, testInfo) => {
     const electron = testInfo.project.name === "electron";
     const runtime = electron ? electronRuntime() : null;
     base.skip(electron && runtime === null, noElectron);
     const made = await makeFolder();
-    if (data === "sample") await cp(sample, made.folder, { recursive: true });
-    if (data === "mark") await importMark(made);
+    if (data === "sample") await cp(await sample(), made.folder, { recursive: true });
+    if (data === "mark" || data === "uncalibrated") await importMark(made, data === "mark");
     let current = runtime ? await openElectron(runtime, made.env) : await openPage(browser, made);
     await use({
       get page() {
@@ -63,6 +64,12 @@ export const test = base.extend<{ app: OpenApp; data: "new" | "sample" | "mark" 
   },
 });
 
+async function makeSample(): Promise<string> {
+  const { folder, env } = await makeFolder();
+  await runCli(["sample"], env);
+  return folder;
+}
+
 interface Opened {
   readonly page: Page;
   readonly pid: number | null;
@@ -71,7 +78,10 @@ interface Opened {
 
 async function openPage(browser: Browser, made: { folder: string; env: NodeJS.ProcessEnv }): Promise<Opened> {
   const host = await startHost(made);
-  const context = await browser.newContext({ viewport: { width: 1366, height: 768 } });
+  const context = await browser.newContext({
+    viewport: { width: 1366, height: 768 },
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
   const page = await context.newPage();
   await page.goto(host.url);
   return {

@@ -18,27 +18,46 @@ export const mark: Rectangle = { x: 144, y: 32, width: 56, height: 48 };
 /** The same in the pack's 64 x 64 input: a quarter of the size, 8 rows of padding above. */
 const patch: Rectangle = { x: 36, y: 16, width: 14, height: 12 };
 
-export async function importMark({ folder, env }: { folder: string; env: NodeJS.ProcessEnv }): Promise<void> {
+export async function importMark(
+  { folder, env }: { folder: string; env: NodeJS.ProcessEnv },
+  calibrated: boolean,
+): Promise<void> {
   const data = env["MEDITRON_DATA"]!;
+  await runCli(["import", await makeMarkFile(folder, { patient: "Mark^Made", id: "MARK-1" })], env);
+
+  const packs = path.join(data, "packs");
+  await mkdir(packs, { recursive: true });
+  await writeKnownAnswerPack(packs, "one-patch", {
+    name: "known-answer",
+    patches: [patch],
+    calibration: calibrated ? calibration : null,
+  });
+  await writeFile(path.join(data, "settings.json"), JSON.stringify({ pack: "known-answer" }));
+}
+
+/** The image as a DICOM file of a patient; the number at the end of the id makes the study another one. */
+export async function makeMarkFile(
+  folder: string,
+  { patient, id }: { patient: string; id: string },
+): Promise<string> {
   const picture = markImage({ ...frameSize, marks: [mark] }, seededRandom(5));
-  const dicom = path.join(folder, "mark.dcm");
+  const dicom = path.join(folder, `${id}.dcm`);
+  const number = /\d+$/.exec(id)?.[0] ?? "0";
   const shape = { rows: frameSize.height, columns: frameSize.width };
   const elements = imageElements(shape, [
+    element(0x00080018, "UI", `1.2.3.4.5.${number}`),
     element(0x00080060, "CS", "CR"),
-    element(0x00100010, "PN", "Mark^Made"),
-    element(0x00100020, "LO", "MARK-1"),
+    element(0x00100010, "PN", patient),
+    element(0x00100020, "LO", id),
     element(0x00180015, "CS", "HAND"),
+    element(0x0020000d, "UI", `1.2.3.${number}`),
+    element(0x0020000e, "UI", `1.2.3.4.${number}`),
     element(0x00281050, "DS", "128"),
     element(0x00281051, "DS", "256"),
     element(0x7fe00010, "OB", picture.pixels),
   ]);
   await writeFile(dicom, file(elements, "1.2.840.10008.1.2.1"));
-  await runCli(["import", dicom], env);
-
-  const packs = path.join(data, "packs");
-  await mkdir(packs, { recursive: true });
-  await writeKnownAnswerPack(packs, "one-patch", { name: "known-answer", patches: [patch], calibration });
-  await writeFile(path.join(data, "settings.json"), JSON.stringify({ pack: "known-answer" }));
+  return dicom;
 }
 
 /** Thresholds that the mark passes by far and that nothing else in the image comes near. */
@@ -50,6 +69,7 @@ const calibration = {
     threshold: 1,
     interval: [0.9, 1.1] as [number, number],
     pairs: 200,
+    answers: 200,
     kinds: { other_patient: 100, blank: 50, noise: 50 },
   },
   probability: { temperature: 1, pairs: 1 },
