@@ -24,7 +24,6 @@ const guide = {
   studies: { file: "studies.png", size: { width: 1100, height: 560 } },
   "viewer-tools": { file: "viewer.png", size: { width: 1200, height: 700 } },
   answer: { file: "answer-dark.png", size: small },
-  "answer-card": { file: "answer-card.png", element: ".answer" },
   "settings-help": { file: "help.png", element: 'section[aria-label="Help and about"]' },
 };
 
@@ -215,7 +214,6 @@ async function answers() {
     break;
   }
   await shoot("answer");
-  await shoot("answer-card");
   await attempt("what the model saw", async () => {
     await page.getByRole("button", { name: "What the model saw" }).first().click();
     await page.getByRole("dialog").locator("img").first().waitFor();
@@ -238,7 +236,7 @@ async function otherScreens() {
   await screen("Settings");
   await page.getByRole("progressbar").waitFor({ state: "detached" });
   await shoot("settings");
-  const places = page.locator(".places dd");
+  const places = page.locator(".place");
   for (const place of await places.all()) {
     await place.evaluate((text, lay) => (text.textContent = text.textContent.replaceAll(lay, "…")), folder);
     await place.evaluate((text, lay) => (text.textContent = text.textContent.replaceAll(lay, "…/")), root);

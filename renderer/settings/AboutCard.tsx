@@ -71,15 +71,17 @@ function Places({ info }: { readonly info: AppInfo }) {
         {places.map(({ name, place, isPath }) => (
           <div key={place}>
             <dt>{name}</dt>
-            <dd>{place}</dd>
-            {isPath && (
-              <IconButton
-                icon="copy"
-                label={`Copy the path: ${name.toLowerCase()}`}
-                edge="end"
-                onClick={() => void copy(name, place)}
-              />
-            )}
+            <dd>
+              <span className="place">{place}</span>
+              {isPath && (
+                <IconButton
+                  icon="copy"
+                  label={`Copy the path: ${name.toLowerCase()}`}
+                  edge="end"
+                  onClick={() => void copy(name, place)}
+                />
+              )}
+            </dd>
           </div>
         ))}
       </dl>
