@@ -10,11 +10,10 @@ import type { CaseStore } from "./case-store.ts";
 import type { DataImage } from "./data-sets.ts";
 import type { EvalModel } from "./eval-model.ts";
 import { type ForcedAnswer, groundForced, groundingRequest } from "./forced-answer.ts";
-import { groupedBy } from "./grouped-by.ts";
 import type { ImageShelf } from "./image-shelf.ts";
 import { pace } from "./pace.ts";
 import { writeCalibration } from "./pack-file.ts";
-import { type Pair, shuffled, truePairs, wrongPairs } from "./pairs.ts";
+import { inTurn, type Pair, shuffled, truePairs, wrongPairs } from "./pairs.ts";
 import { fitLogistic, fitTemperature, groupBootstrap, percentile, share } from "./statistics.ts";
 import { wrongImage } from "./wrong-images.ts";
 
@@ -22,7 +21,7 @@ import { wrongImage } from "./wrong-images.ts";
  * The `calibration` block of a pack (docs/grounding.md, GRD-10, GRD-15), from the tune part: neither trained on nor
  * reported on.
  */
-const reliancePairs = 80;
+const reliancePairs = 200;
 const polarImages = 120;
 /** So much of the wrong pairs may pass the threshold on reliance. */
 const wrongAllowed = 0.05;
@@ -45,7 +44,7 @@ export function planCalibration(images: readonly DataImage[], limit: number | nu
   const count = Math.min(limit ?? polarImages, polarImages);
   return {
     reliance: [
-      ...balanced(shuffled(truePairs(images, "tune"), 5), half),
+      ...inTurn(shuffled(truePairs(images, "tune"), 5)).slice(0, half),
       ...wrongPairs(images, "tune", half),
     ],
     region: wrongPairs(images, "tune", pairs),
@@ -247,16 +246,6 @@ function forced({ shelf }: CalibrateInput, pair: Pair): ForcedAnswer {
     view: nothing ? wrongImage(view, pair.kind as "blank" | "noise", pair.seed) : view,
     seed: pair.seed,
   };
-}
-
-/** As many of each finding as there are, in turn, so that the commonest does not decide alone. */
-function balanced(pairs: readonly Pair[], count: number): Pair[] {
-  const lists = [...groupedBy(pairs, ({ finding }) => finding).values()];
-  const chosen: Pair[] = [];
-  for (let round = 0; chosen.length < count && lists.some((list) => round < list.length); round++) {
-    for (const list of lists) if (round < list.length && chosen.length < count) chosen.push(list[round]!);
-  }
-  return chosen;
 }
 
 async function kept<Value>(store: CaseStore, key: string, measure: () => Promise<Value>): Promise<Value> {

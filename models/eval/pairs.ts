@@ -1,3 +1,4 @@
+import { groupedBy } from "./grouped-by.ts";
 import { seededRandom } from "../evidence/noise.ts";
 import type { DataImage, Part } from "./data-sets.ts";
 import type { WrongKind } from "./wrong-images.ts";
@@ -31,7 +32,7 @@ export function truePairs(images: readonly DataImage[], part: Part): Pair[] {
  * finding absent; three in five, since it is the hardest to tell; the rest are blank and noise.
  */
 export function wrongPairs(images: readonly DataImage[], part: Part, count: number): Pair[] {
-  const sources = shuffled(truePairs(images, part), part === "tune" ? 11 : 13);
+  const sources = inTurn(shuffled(truePairs(images, part), part === "tune" ? 11 : 13));
   const kinds: Pair["kind"][] = ["other_patient", "blank", "other_patient", "noise", "other_patient"];
   const pairs: Pair[] = [];
   const used = new Set<string>();
@@ -56,6 +57,21 @@ export function wrongPairs(images: readonly DataImage[], part: Part, count: numb
     pairs.push(next);
   }
   return pairs;
+}
+
+/** A pair of each set in turn, and within a set of each finding, so that the commonest does not decide alone. */
+export function inTurn(pairs: readonly Pair[]): Pair[] {
+  const sets = [...groupedBy(pairs, ({ source }) => source.set).values()];
+  return alternated(
+    sets.map((ofSet) => alternated([...groupedBy(ofSet, ({ finding }) => finding).values()])),
+  );
+}
+
+function alternated(lists: readonly (readonly Pair[])[]): Pair[] {
+  const rounds = Math.max(0, ...lists.map((list) => list.length));
+  return Array.from({ length: rounds }, (_, round) =>
+    lists.flatMap((list) => list.slice(round, round + 1)),
+  ).flat();
 }
 
 export function shuffled<Item>(items: readonly Item[], seed: number): Item[] {
