@@ -11,7 +11,7 @@ const table: Readonly<
   archive: {
     own: ["core"],
     files: [],
-    packages: /^(valibot|node:|dcmjs|dcmjs-codecs|dicom-parser|libsql|yauzl|fast-png)$/,
+    packages: /^(valibot|node:|dcmjs|dcmjs-codecs|libsql|yauzl|fast-png)$/,
   },
   models: {
     own: ["core"],
