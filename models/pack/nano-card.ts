@@ -10,6 +10,11 @@ const lookingSchema = v.object({
   difference: measuredSchema,
   auc: v.optional(v.number()),
 });
+/** How often the highest cell of the encoder's map lies in a box of the finding, a set each. */
+const boxesSchema = v.record(
+  v.string(),
+  v.object({ images: v.number(), inside: measuredSchema, near: measuredSchema }),
+);
 const trainingCardSchema = v.object({
   training_data: v.array(
     v.object({ set: v.string(), licence: v.string(), use: v.string(), cite: v.string() }),
@@ -47,9 +52,10 @@ export function nanoCard(json: unknown): PackCard {
       attribution: cite,
     })),
     split: `${card.split.rule}. Disjoint by ${card.split.group}.`,
-    figures: Object.entries(card.figures).flatMap(([finding, value]) =>
-      looking(finding, value, card.figures.command),
-    ),
+    figures: Object.entries(card.figures).flatMap(([name, value]) => [
+      ...looking(name, value, card.figures.command),
+      ...boxes(name, value, card.figures.command),
+    ]),
     knownFailures: card.known_failures,
   };
 }
@@ -91,4 +97,19 @@ function looking(finding: string, value: unknown, command: string): Figure[] {
     figure("another image with the opposite label", swapped),
     figure("difference", difference),
   ];
+}
+
+function boxes(name: string, value: unknown, command: string): Figure[] {
+  const parsed = v.safeParse(boxesSchema, value);
+  if (!parsed.success) return [];
+  return Object.entries(parsed.output).map(([set, { images, near }]) => ({
+    name: `${name} (near it): ${set.replace(/^[\w-]+/, (key) => names[key] ?? key)}`,
+    value: near.value,
+    unit: "share of boxed images, full precision",
+    interval: [near.low, near.high],
+    cases: images,
+    data: "report part",
+    command,
+    date: new Date().toISOString().slice(0, 10),
+  }));
 }

@@ -36,13 +36,18 @@ FAILURES = [
 
 
 def chest_failure(figures: dict) -> str:
-    """In plain words, which chest findings are no better than chance: the interval of the difference reaches zero."""
+    """In plain words, which chest findings it does not tell: the interval of the difference reaches zero."""
     names = {name: name.replace("_", " ").lower() for name in ["abnormal", *BOXED_CHEST_FINDINGS]}
-    chance = [names[n] for n in names if figures[n]["difference"]["low"] <= 0]
-    above = [f"{names[n]} ({figures[n]['true']['value']:.2f})" for n in names if figures[n]["difference"]["low"] > 0]
-    text = f"Chest radiographs, with true images of the report part: no better than chance for {', '.join(chance)}. " if chance else "Chest radiographs: "
-    text += f"Above chance, yet weak (balanced accuracy): {', '.join(above)}. " if above else ""
-    return text + "Do not rely on its chest answers."
+    chance = [n for n in names if figures[n]["difference"]["low"] <= 0]
+    fixed = [names[n] for n in chance if figures[n]["true"]["value"] == figures[n]["swapped"]["value"] == 0.5]
+    lost = [names[n] for n in chance if names[n] not in fixed]
+    above = [f"{names[n]} ({figures[n]['true']['value']:.2f})" for n in names if n not in chance]
+    parts = [
+        f"the answer is the same whatever the image shows, No, for {', '.join(fixed)}" if fixed else "",
+        f"no better than chance for {', '.join(lost)}" if lost else "",
+        f"better than chance, yet weak, for {', '.join(above)} (balanced accuracy)" if above else "",
+    ]
+    return f"Chest radiographs, report part: {'; '.join(p for p in parts if p)}. Do not rely on its chest answers."
 
 
 def main() -> None:

@@ -85,7 +85,6 @@ def looking(true: np.ndarray, swapped: np.ndarray, about: tuple[np.ndarray, list
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--questions", action="store_true")
-    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     work = Path(options.work)
     records = load_records(data_folder(options.data))
@@ -93,16 +92,17 @@ def main() -> None:
         lines = ",\n".join("  " + json.dumps(e) for e in eval_questions(records, ASKED))
         QUESTIONS_FILE.write_text(f"[\n{lines}\n]\n")
         return
-    torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     cache = FeatureCache(work, records)
     report = {i.record.id: i for i in cache.part("report") if i.kind == "plain"}
     model, text, vision = load_pack(work)
     tokens = {i.record.id: t for i, t in zip(report.values(), image_tokens(vision, cache, list(report.values())), strict=True)}
+    entries = eval_questions(records, ASKED | ASKED_OF_CHESTS)
+    all_odds = answers((model, text), tokens, entries)
     figures = {}
-    for finding, wordings in (ASKED | ASKED_OF_CHESTS).items():
-        asked = eval_questions(records, {finding: wordings})
-        odds = answers((model, text), tokens, asked)
+    for finding in ASKED | ASKED_OF_CHESTS:
+        chosen = [n for n, e in enumerate(entries) if e["finding"] == finding]
+        asked, odds = [entries[n] for n in chosen], {which: values[chosen] for which, values in all_odds.items()}
         labels = np.array([e["label"] == "yes" for e in asked])
         groups = [e["group"] for e in asked]
         yes = {k: (v > 0).astype(int) for k, v in odds.items()}
@@ -138,18 +138,20 @@ def image_tokens(vision: Vision, cache: FeatureCache, items: list) -> torch.Tens
 
 def answers(models, tokens: dict[str, torch.Tensor], asked: list[dict]) -> dict[str, np.ndarray]:
     """Log-odds of Yes for every question with its own image ("file") and with the other one ("swapped")."""
-    wanted: dict[str, list[tuple[str, int]]] = {}
+    wanted: dict[str, dict[str, list[tuple[str, int]]]] = {}
     for number, e in enumerate(asked):
         for which in ("file", "swapped"):
-            wanted.setdefault(f"{e['set']}/{e[which]}", []).append((which, number))
+            of_image = wanted.setdefault(f"{e['set']}/{e[which]}", {})
+            of_image.setdefault(f"Modality: {e['modality']}.\n{e['question']}", []).append((which, number))
     odds = {which: np.zeros(len(asked)) for which in ("file", "swapped")}
     ids = sorted(wanted, key=lambda i: len(wanted[i]))
     for at in range(0, len(ids), 6):
         batch = ids[at : at + 6]
-        prompts = [[f"Modality: {asked[n]['modality']}.\n{asked[n]['question']}" for _, n in wanted[i]] for i in batch]
-        for i, values in zip(batch, log_odds(*models, torch.stack([tokens[i] for i in batch]), prompts), strict=True):
-            for (which, n), value in zip(wanted[i], values.tolist(), strict=True):
-                odds[which][n] = value
+        found = log_odds(*models, torch.stack([tokens[i] for i in batch]), [list(wanted[i]) for i in batch])
+        for i, values in zip(batch, found, strict=True):
+            for places, value in zip(wanted[i].values(), values.tolist(), strict=True):
+                for which, n in places:
+                    odds[which][n] = value
     return odds
 
 

@@ -35,7 +35,10 @@ def draw(about: dict) -> Image.Image:
 
 
 def main() -> None:
-    work = Path(arguments(__doc__.splitlines()[0]).parse_args().work)
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--fixture", type=Path, default=FIXTURE)
+    options = parser.parse_args()
+    work, fixture = Path(options.work), options.fixture
     model, text, vision = load_pack(work)
     round_to_fp16(vision)
     round_to_fp16(model)
@@ -55,11 +58,11 @@ def main() -> None:
             "answer": answer, "token_ids": ids, "log_probabilities": [round(v, 5) for v in logs],
             "yes_minus_no": round(float(odds), 5),
         })  # fmt: skip
-    FIXTURE.parent.mkdir(parents=True, exist_ok=True)
+    fixture.parent.mkdir(parents=True, exist_ok=True)
     made = "models/training/parity.py: dequantised base, adapter and vision weights rounded to fp16"
     note = "embeddings: a row a token: mean, norm, first six values. prompt_ids: -1 stands for an image token."
     rows = ",\n".join(json.dumps(c) for c in cases)
-    FIXTURE.write_text(f'{{"made_by": {json.dumps(made)}, "note": {json.dumps(note)}, "cases": [\n{rows}\n]}}\n')
+    fixture.write_text(f'{{"made_by": {json.dumps(made)}, "note": {json.dumps(note)}, "cases": [\n{rows}\n]}}\n')
     print([c["answer"] for c in cases])
 
 

@@ -238,15 +238,11 @@ def breast(shown: Shown, rng: random.Random) -> list[Turn]:
 
 def chest(shown: Shown, rng: random.Random) -> list[Turn]:
     names = [n for n in CHEST_FINDINGS if n != "Hernia"]
-    present = sorted((n for n in names if shown.says(n)), key=lambda n: -shown.bits[n])
-    absent = [n for n in names if not shown.says(n)]
-    some = rng.sample(present, min(2, len(present)))
-    asked = [*some, *rng.sample(absent, min(3 - len(some), len(absent)))]
+    asked = rng.sample(names, 2)  # as often absent as they are
     bit = shown.bits["abnormal"]
     both = [FINDINGS["abnormal"].affirmed, FINDINGS["abnormal"].negated]
     stated, opposite = both if bit > 0 else both[::-1]
-    turns = [*[polar(n, shown, rng) for n in asked], polar("abnormal", shown, rng)]
-    rng.shuffle(turns)
+    turns = [polar("abnormal", shown, rng), *[polar(n, shown, rng) for n in asked]]
     ap = shown.views == ["AP"]
     view = f"The view is {'AP' if ap else 'PA'}."
     return turns + [

@@ -24,10 +24,10 @@ FIRST_ADAPTED_LAYER = 10
 
 def drawn_study(rng: random.Random) -> tuple[Shown, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """What an encoder could have decided, with the kind, place and bits that say so."""
-    kind = rng.choices(KINDS, [0.42, 0.28, 0.22, 0.08])[0]
+    kind = rng.choices(KINDS, [0.36, 0.28, 0.29, 0.07])[0]
     bits = {name: rng.choice([-1, 1]) * rng.gauss(0.9, 0.9) for name in LABELS}
     if kind == "chest":
-        found = [n for n in [*BOXED_CHEST_FINDINGS, *CHEST_FINDINGS] if rng.random() < 0.1]
+        found = [n for n in [*BOXED_CHEST_FINDINGS, *CHEST_FINDINGS] if rng.random() < 0.12]
         bits |= {n: rng.gauss(0.9 if n in found else -0.9, 0.8) for n in CHEST_FINDINGS}
         bits["abnormal"] = rng.gauss(0.6 if found else -0.6, 1)
     if kind == "breast" and bits["lesion"] < 0:
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--batch", type=int, default=4, help="images a step")
-    parser.add_argument("--turns", type=int, default=4, help="questions an image")
+    parser.add_argument("--turns", type=int, default=5, help="questions an image")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--start", help="a checkpoint whose adapter is trained on")
@@ -115,8 +115,11 @@ def main() -> None:
     rng = random.Random(options.seed)
     model, text, vision = LanguageModel(work / "base.gguf", options.rank), Text(work / "base.gguf"), Vision()
     start_at_words(vision, text.encode, model.embedding)
+    before = (0, 0)
     if options.start:
-        model.load_state_dict(torch.load(options.start, weights_only=True)["lora"])
+        started = torch.load(options.start, weights_only=True)
+        model.load_state_dict(started["lora"])
+        before = (started["notes"].get("language_steps", 0), started["notes"].get("questions", 0))
     for i, layer in enumerate(model.layers):
         layer.requires_grad_(i >= FIRST_ADAPTED_LAYER)
     lora = [p for p in model.parameters() if p.requires_grad]
@@ -138,12 +141,12 @@ def main() -> None:
         if step % 10 == 0:
             print(f"step {step} {time.time() - start:.0f} s loss, excess {np.mean(seen[-20:], 0).round(3)} questions {questions}", flush=True)
         if step % 40 == 0:
-            save(work / "lora-part.pt", model, step, questions)
-    save(work / "lora.pt", model, step, questions)
+            save(work / "lora-part.pt", model, (before[0] + step, before[1] + questions))
+    save(work / "lora.pt", model, (before[0] + step, before[1] + questions))
 
 
-def save(path: Path, model: LanguageModel, step: int, questions: int) -> None:
-    notes = {"language_steps": step, "questions": questions}
+def save(path: Path, model: LanguageModel, done: tuple[int, int]) -> None:
+    notes = {"language_steps": done[0], "questions": done[1]}
     torch.save({"lora": model.state_dict(), "notes": notes}, path.with_suffix(".tmp"))
     path.with_suffix(".tmp").rename(path)
 
