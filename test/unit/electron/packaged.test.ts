@@ -179,6 +179,10 @@ describe.skipIf(!here)("the packed program", () => {
       expect(packs.map(({ name }) => name)).toContain("meditron-v-nano");
       await client.call("archive.create", { protection: "key-file" });
       expect(await client.call("archive.status", {})).toMatchObject({ state: "ready" });
+      const compressed = path.join(root, "test/fixtures/dicom/jpeg-lossless-1.dcm");
+      const checks = [];
+      for await (const check of client.stream("files.check", { paths: [compressed] })) checks.push(check);
+      expect(checks).toMatchObject([{ status: "ok", framesDecoded: 1 }]);
     } finally {
       await app.stop();
     }
