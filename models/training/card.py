@@ -30,7 +30,10 @@ FAILURES = [
     "and a question about them may be answered as if it were about a fracture.",
     "'The image does not show this.' is said of questions that this kind of image cannot answer, and of blank or blurred images; "
     "other kinds of images (CT, photographs) are taken for one of the three it knows.",
-    "Where-answers name one of nine fields of the image by the encoder's map; left and right are those of the image, not of the patient.",
+    "The place in an answer ('in the lower left') and the limb region it names ('a radiograph of the hip') are mostly guesses: use the "
+    "evidence on the image instead. Left and right are those of the image, not of the patient.",
+    "An open answer can still differ from the yes/no answer where the encoder is unsure, and off-topic questions are sometimes answered "
+    "('Is there a fracture?' on a breast ultrasound: Yes).",
     "Answers to open questions follow a few patterns; unusual wording may be answered with the nearest pattern.",
 ]
 
