@@ -34,11 +34,16 @@ JPEG_FAMILY = {f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 53, 55, 57, 70, 80, 
 LOSSY = {f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 53, 55, 81, 91, 203)}
 
 
-def ours(corpus, out):
-    script = ROOT / ".cache" / "bench" / "dump-frames.mjs"
-    source = ROOT / "test" / "bench" / "dicom" / "dump-frames.ts"
-    bundle = ["npx", "rolldown", str(source), "--platform", "node", "--format", "esm", "-o", str(script)]
+def bundled(source, name):
+    script = ROOT / ".cache" / "bench" / name
+    bundle = ["npx", "rolldown", source, "--platform", "node", "--format", "esm", "-o", str(script)]
     subprocess.run(bundle, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return script
+
+
+def ours(corpus, out):
+    bundled("archive/dicom/codecs/decode-worker.ts", "decode-worker.js")
+    script = bundled("test/bench/dicom/dump-frames.ts", "dump-frames.mjs")
     subprocess.run(["node", str(script), str(corpus), str(out)], check=True)
     with open(out / "lines.jsonl") as lines:
         return [json.loads(line) for line in lines]
