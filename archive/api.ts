@@ -18,6 +18,12 @@ export interface OpenArchive {
   readonly dataKey: Uint8Array;
 }
 
+export interface ImportRequest {
+  readonly paths: readonly string[];
+  /** The files will not be there later: an import that is cut short is not offered again. */
+  readonly passing?: boolean;
+}
+
 export interface RestoreRequest extends OpenArchive {
   /** The folder that `backUp` wrote. */
   readonly backup: string;
@@ -60,7 +66,7 @@ export interface ArchiveApi {
    * Imports files, folders (recursive) and ZIPs; atomic per instance. Duplicates are counted; another file with a known
    * UID is kept beside the first, never in its place.
    */
-  importPaths(input: { paths: string[] }, signal: AbortSignal): AsyncGenerator<ImportEvent, void, void>;
+  importPaths(input: ImportRequest, signal: AbortSignal): AsyncGenerator<ImportEvent, void, void>;
   /** Imports of paths that did not come to their end, and were not cancelled. */
   unfinishedImports(input: Record<string, never>, signal: AbortSignal): Promise<UnfinishedImport[]>;
   resumeImport(input: { id: string }, signal: AbortSignal): AsyncGenerator<ImportEvent, void, void>;

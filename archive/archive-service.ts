@@ -1,4 +1,4 @@
-import { appError } from "../core/errors.ts";
+import { AppError, appError } from "../core/errors.ts";
 import type { ArchiveApi, OpenArchive } from "./api.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { compareFiles } from "./compare-files.ts";
@@ -60,13 +60,17 @@ export function createArchiveService(): ArchiveApi {
 
   async function* importPaths(paths: readonly string[], signal: AbortSignal) {
     const { journal } = current().store;
-    const id = journal.begin(paths);
+    const { id, isNew } = journal.begin(paths);
     try {
-      yield* importAll(walkFiles(paths, signal), signal);
-      journal.end(id);
+      for await (const event of importAll(walkFiles(paths, signal), signal)) {
+        // Before the event: whoever has the last one may not ask for another.
+        if (event.type === "done") journal.end(id);
+        yield event;
+      }
     } catch (thrown) {
-      // What the user stopped is not offered again; what a full disk stopped is.
-      if (signal.aborted) journal.end(id);
+      // What the user stopped or mistyped is not offered again; what a full disk or a missing medium stopped is.
+      const mistyped = isNew && thrown instanceof AppError && thrown.code === "file-not-found";
+      if (signal.aborted || mistyped) journal.end(id);
       else journal.leave(id);
       throw thrown;
     }
@@ -77,7 +81,8 @@ export function createArchiveService(): ArchiveApi {
     close,
     health: async () => current().store.health(),
 
-    importPaths: ({ paths }, signal) => importPaths(paths, signal),
+    importPaths: ({ paths, passing = false }, signal) =>
+      passing ? importAll(walkFiles(paths, signal), signal) : importPaths(paths, signal),
     async unfinishedImports() {
       return current()
         .store.journal.unfinished()

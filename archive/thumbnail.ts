@@ -1,9 +1,8 @@
 import { encode } from "fast-png";
-import { throwIfAborted } from "../core/errors.ts";
+import { AppError, appError, throwIfAborted } from "../core/errors.ts";
 import { type RenderedImage, renderFrame } from "../core/render-frame.ts";
 import type { PixelFrame } from "../core/frame.ts";
 import type { InstanceUid, SeriesUid } from "../core/study.ts";
-import { appError } from "../core/errors.ts";
 import { readFrame } from "./dicom/read-frame.ts";
 import type { OpenedHeaders } from "./opened-headers.ts";
 import type { ArchiveStore } from "./store/archive-store.ts";
@@ -21,11 +20,8 @@ export async function readThumbnail(
 ): Promise<Uint8Array> {
   const { series, signal } = request;
   const { instances } = store.catalog.oneSeries(series);
-  const kept = store.changes.thumbnail(series);
-  if (kept !== null) {
-    const source = await store.objects.open(kept);
-    return source.read(0, source.size);
-  }
+  const kept = await readKept(store, series);
+  if (kept !== null) return kept;
   const pictured = instances.filter((instance) => instance.hasPixels);
   const middle = pictured[Math.floor(pictured.length / 2)];
   if (!middle) throw appError("pixel-data-missing", "This series has no images.");
@@ -33,6 +29,19 @@ export async function readThumbnail(
   throwIfAborted(signal);
   await keep(store, series, png);
   return png;
+}
+
+/** Null where none was kept, or where it is damaged: it is drawn again then. */
+async function readKept(store: ArchiveStore, series: SeriesUid): Promise<Uint8Array | null> {
+  const object = store.changes.thumbnail(series);
+  if (object === null) return null;
+  try {
+    const source = await store.objects.open(object);
+    return await source.read(0, source.size);
+  } catch (thrown) {
+    if (thrown instanceof AppError && thrown.code === "archive-damaged") return null;
+    throw thrown;
+  }
 }
 
 async function drawThumbnail(

@@ -110,12 +110,12 @@ export function createBatch(store: ArchiveStore, compare: Compare): Batch {
     return false;
   }
 
-  /** Null where the first file is damaged: that must not keep the second one out. */
+  /** Null where they cannot be compared, as when the first is damaged: that must not keep the second one out. */
   async function compared(first: InstanceRow, file: Incoming, signal: AbortSignal) {
     try {
       return await compare({ first: await objects.open(first.object), second: file.source }, signal);
     } catch (thrown) {
-      if (thrown instanceof AppError && thrown.code === "archive-damaged") return null;
+      if (thrown instanceof AppError && thrown.code !== "cancelled") return null;
       throw thrown;
     }
   }

@@ -15,8 +15,8 @@ export interface UnfinishedImport {
  * is told by its content, not by this list, so that a file that changed since is not passed over.
  */
 export interface ImportJournal {
-  /** The same paths again are the same import. Gives its id. */
-  begin(paths: readonly string[]): string;
+  /** The same paths again are the same import. */
+  begin(paths: readonly string[]): { id: string; isNew: boolean };
   end(id: string): void;
   /** It stopped and may go on later. */
   leave(id: string): void;
@@ -42,7 +42,7 @@ export function createImportJournal(database: Database, tables: SealedTables): I
         database.transaction(() => tables.put("imports", { key: id, columns: {}, body }));
       }
       underWay.add(id);
-      return id;
+      return { id, isNew: !known };
     },
     end(id) {
       underWay.delete(id);

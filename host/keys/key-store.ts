@@ -79,7 +79,7 @@ const keysSchema = v.object({
 type Keys = v.InferOutput<typeof keysSchema>;
 type Protection = Keys["protection"];
 
-const keysName = "keys.json";
+export const keysName = "keys.json";
 const shortestPassphrase = 8;
 
 export function createKeyStore(options: KeyStoreOptions): KeyStore {

@@ -1,4 +1,6 @@
-import { toAppError } from "../../core/errors.ts";
+import { readdir } from "node:fs/promises";
+import path from "node:path";
+import { appError, toAppError } from "../../core/errors.ts";
 import type { ArchiveStatus } from "../../core/settings.ts";
 import type { Context } from "../context.ts";
 import type { Part } from "../router.ts";
@@ -10,6 +12,7 @@ export function archiveProcedures(
   return {
     "archive.status": (_input, signal) => status(context, signal),
     async "archive.create"({ protection, passphrase }, signal) {
+      await refuseLeftovers(path.join(context.folders.data, "archive"));
       const { recoveryKey } = await gate.create(protection, passphrase);
       await archive.ready(signal);
       return { recoveryKey };
@@ -25,6 +28,24 @@ export function archiveProcedures(
       return {};
     },
   };
+}
+
+/**
+ * Files of an archive without its keys: new keys would not open them, and would be in the way of the right ones.
+ * @throws archive-locked, bad-request
+ */
+async function refuseLeftovers(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  if (names.includes("archive.restore")) {
+    throw appError("bad-request", "A restore into this data folder was cut short. Restore the backup again.");
+  }
+  const objects = await readdir(path.join(folder, "objects")).catch(() => []);
+  if (objects.length > 0) {
+    throw appError(
+      "archive-locked",
+      "The data folder holds an archive whose keys.json is missing. Put it back, or choose another data folder.",
+    );
+  }
 }
 
 async function status(context: Context, signal: AbortSignal): Promise<ArchiveStatus> {

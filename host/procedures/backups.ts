@@ -3,7 +3,7 @@ import path from "node:path";
 import { appError } from "../../core/errors.ts";
 import { fileSystemError } from "../../core/file-errors.ts";
 import type { Context } from "../context.ts";
-import { copyKeys, createKeyStore } from "../keys/key-store.ts";
+import { copyKeys, createKeyStore, keysName } from "../keys/key-store.ts";
 import type { Part } from "../router.ts";
 
 /** Where the archive lies in the data folder, and in a backup of it: a backup is laid out as what it came from. */
@@ -26,10 +26,13 @@ export function backupProcedures(
       try {
         // Sealed as they are: whoever has the backup still needs the passphrase, key file or recovery key.
         await copyKeys(folders.data, target);
-        yield* api.backUp({ folder: path.join(target, archiveName) }, signal);
-        finished = true;
+        for await (const event of api.backUp({ folder: path.join(target, archiveName) }, signal)) {
+          // Before the event: whoever has the last one may not ask for another.
+          finished = event.type === "done";
+          yield event;
+        }
       } finally {
-        if (!finished) await removeContents(target);
+        if (!finished) await removeBackup(target);
       }
     },
 
@@ -54,10 +57,14 @@ export function backupProcedures(
         dataKey,
         salvage,
       };
-      yield* archive.bare().restoreBackup(request, signal);
-      // Last: a folder with these keys is an archive.
-      await copyKeys(backup, folders.data);
-      gate.adopt(dataKey);
+      for await (const event of archive.bare().restoreBackup(request, signal)) {
+        if (event.type === "done") {
+          // Last: a folder with these keys is an archive. And before the event, as above.
+          await copyKeys(backup, folders.data);
+          gate.adopt(dataKey);
+        }
+        yield event;
+      }
     },
   };
 }
@@ -80,8 +87,8 @@ async function makeEmptyFolder(target: string, dataFolder: string): Promise<void
   }
 }
 
-async function removeContents(folder: string): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) {
+/** What was written, and nothing that somebody else put there meanwhile. */
+async function removeBackup(folder: string): Promise<void> {
+  for (const name of [archiveName, keysName])
     await rm(path.join(folder, name), { recursive: true, force: true });
-  }
 }

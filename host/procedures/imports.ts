@@ -64,7 +64,7 @@ export function importProcedures(
         // Drawing the phantoms takes seconds before the first file can be counted.
         yield { type: "progress", found: 0, counted: false, done: 0 };
         await api.writeSample({ folder, seed: sampleSeed }, signal);
-        yield* api.importPaths({ paths: [folder] }, signal);
+        yield* api.importPaths({ paths: [folder], passing: true }, signal);
       } finally {
         await rm(folder, { recursive: true, force: true });
       }

@@ -108,20 +108,19 @@ async function report<Event extends CheckEvent | BackupEvent>(
   text: (done: Done<Event>) => string,
 ): Promise<Done<Event>> {
   const problems = [];
+  let last: Done<Event> | null = null;
   for await (const event of events) {
     if (event.type === "progress") output.progress(`${event.done} of ${event.total} files`);
     else if (event.type === "problem") {
       problems.push(event.problem);
       const { studyInstanceUid, message } = event.problem;
       output.note(studyInstanceUid === null ? message : `${studyInstanceUid}: ${message}`);
-    } else {
-      const done = event as Done<Event>;
-      const { type: _type, problems: _count, ...counts } = done;
-      output.result({ ...counts, problems }, text(done));
-      return done;
-    }
+    } else last = event as Done<Event>;
   }
-  throw appError("stream-cut", "The app ended before this was done. Try again.");
+  if (!last) throw appError("stream-cut", "The app ended before this was done. Try again.");
+  const { type: _type, problems: _count, ...counts } = last;
+  output.result({ ...counts, problems }, text(last));
+  return last;
 }
 
 function checkText({ studies, images, variants, answers }: Done<CheckEvent>): string {

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { decode } from "fast-png";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -37,6 +37,12 @@ async function imported(...paths: string[]): Promise<ArchiveApi> {
   await opened();
   for await (const _ of archive.importPaths({ paths }, signal));
   return archive;
+}
+
+async function lastOf(events: AsyncGenerator<ImportEvent, void, void>): Promise<ImportEvent | null> {
+  let last: ImportEvent | null = null;
+  for await (const event of events) last = event;
+  return last;
 }
 
 async function writeSeries(count: number): Promise<string> {
@@ -100,6 +106,12 @@ describe("the archive process", () => {
     // Five images, the thumbnail that was kept, and the answer.
     expect(await filesBelow(path.join(folder, "data", "objects"))).toHaveLength(7);
     expect(decode(await archive.thumbnail(series!, signal)).data).toEqual(picture.data);
+    // A damaged one is drawn again, and kept anew.
+    for (const file of await filesBelow(path.join(folder, "data", "objects"))) {
+      if ((await stat(file)).size < 20_000) await writeFile(file, "");
+    }
+    expect(decode(await archive.thumbnail(series!, signal)).data).toEqual(picture.data);
+    expect(decode(await archive.thumbnail(series!, signal)).data).toEqual(picture.data);
     await archive.deleteAnswer({ id: "answer-1" }, signal);
     await expect(archive.readAnswer({ id: "answer-1" }, signal)).rejects.toMatchObject({
       code: "answer-not-found",
@@ -116,6 +128,36 @@ describe("the archive process", () => {
     await expect(archive.readFrame({ ...frame, frame: 1 }, signal)).rejects.toMatchObject({
       code: "not-found",
     });
+  });
+
+  test("remembers an import that was cut short and goes on with it, but not one that the user stopped", async () => {
+    const input = await writeSeries(3);
+    await opened();
+    const cutShort = archive.importPaths({ paths: [input] }, signal);
+    await cutShort.next();
+    // As a crash: nobody ends it.
+    await archive.close(nothing, signal);
+    await opened();
+    const [unfinished] = await archive.unfinishedImports(nothing, signal);
+    expect(unfinished).toMatchObject({ paths: [input] });
+    // The medium is not there at the moment.
+    await rename(input, `${input}-away`);
+    const resume = () => archive.resumeImport(unfinished!, signal);
+    await expect(lastOf(resume())).rejects.toMatchObject({ code: "file-not-found" });
+    expect(await archive.unfinishedImports(nothing, signal)).toEqual([unfinished]);
+    await rename(`${input}-away`, input);
+    expect(await lastOf(resume())).toMatchObject({ type: "done", imported: 3 });
+    expect(await archive.unfinishedImports(nothing, signal)).toEqual([]);
+    await expect(lastOf(resume())).rejects.toMatchObject({ code: "not-found" });
+
+    await expect(imported(path.join(folder, "mistyped"))).rejects.toMatchObject({ code: "file-not-found" });
+    expect(await archive.unfinishedImports(nothing, signal)).toEqual([]);
+    const controller = new AbortController();
+    const stopped = async () => {
+      for await (const _ of archive.importPaths({ paths: [input] }, controller.signal)) controller.abort();
+    };
+    await expect(stopped()).rejects.toMatchObject({ code: "cancelled" });
+    expect(await archive.unfinishedImports(nothing, signal)).toEqual([]);
   });
 
   test("imports an upload and forgets it", async () => {

@@ -213,7 +213,8 @@ describe("damage while the archive is open", () => {
     const next = sequence(7);
     const outcomes = new Set<Outcome>();
     for (let i = 0; i < 20; i += 1) {
-      const copy = path.join(folder, "open");
+      // A folder of its own, as above.
+      const copy = path.join(folder, `open-${i}`);
       await copyIndex(closed, copy);
       const store = await openArchiveStore({ dataFolder: copy, dataKey, readHeader });
       const file = path.join(copy, "archive.db");
