@@ -10,13 +10,14 @@ import type { Finding } from "./read-trace.ts";
 import { straceProblem, type Traced, traced } from "./strace.ts";
 
 /**
- * `npm run -s test:network [-- --no-browser]`: the end-to-end tests and a walk through the commands under strace. One
- * JSON object on stdout; exit code 1 where anything but the browser left the machine, or a planted connection did not
- * show. After a build.
+ * `npm run -s test:network [-- --no-browser | SPEC…]`: the end-to-end tests (or these of them) and a walk through the
+ * commands under strace. One JSON object on stdout; exit code 1 where anything but the browser left the machine, or a
+ * planted connection did not show. After a build.
  */
 
 const root = process.cwd();
 const withBrowser = !process.argv.includes("--no-browser");
+const specs = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 
 interface Step {
   readonly step: string;
@@ -80,13 +81,13 @@ async function endToEnd(): Promise<Step> {
     throw new Error("No Chromium was found. Name one in MEDITRON_CHROMIUM, or add --no-browser.");
   const playwright = path.join(root, "node_modules/@playwright/test/cli.js");
   const config = path.join(root, "test/e2e/playwright.config.ts");
-  const args = [playwright, "test", "-c", config, "--project", "chromium", "--reporter", "line"];
+  const args = [playwright, "test", "-c", config, "--project", "chromium", "--reporter", "line", ...specs];
   const result = await traced([process.execPath, ...args], {
     env: { ...process.env, NODE_ENV: "test", MEDITRON_CHROMIUM: chromium },
     cwd: root,
     show: true,
   });
-  return stepOf("end-to-end tests", result);
+  return stepOf(`end-to-end tests ${specs.join(" ")}`.trimEnd(), result);
 }
 
 /** Whether a connection planted in each part shows, in the walk's own commands. */
