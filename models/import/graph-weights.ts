@@ -94,10 +94,44 @@ async function* readChunks(
   }
 }
 
-async function writeFloatMatrix(writer: MatrixWriter, spec: MatrixSpec): Promise<StoredMatrix> {
-  const slot = await writer.files.begin(spec.shape.rows * spec.shape.columns * 4);
+type FloatMatrix = Extract<StoredMatrix, { type: "float32" }>;
+
+async function writeFloatMatrix(writer: MatrixWriter, spec: MatrixSpec): Promise<FloatMatrix> {
+  const { name, shape } = spec;
+  const length = shape.rows * shape.columns * 4;
+  const [ready] = (await takeReady(writer, spec, [length])) ?? [];
+  if (ready !== undefined) return { type: "float32", name, shape, values: ready };
+  const slot = await writer.files.begin(length);
   for await (const chunk of readChunks(writer, spec)) await slot.write(bytesOf(chunk));
-  return { type: "float32", name: spec.name, shape: spec.shape, values: slot.data };
+  return { type: "float32", name, shape, values: slot.data };
+}
+
+/** Where an earlier, broken-off import wrote a matrix; its tensors are looked at, so that they count as used. */
+async function takeReady(
+  writer: MatrixWriter,
+  { sources }: MatrixSpec,
+  lengths: readonly number[],
+): Promise<readonly ExternalData[] | null> {
+  const ready = writer.files.takeReady(lengths);
+  if (ready === null) return null;
+  throwIfAborted(writer.signal);
+  for (const source of sources) await writer.tensors.readRows(source, { first: 0, count: 0 });
+  return ready;
+}
+
+type IntegerPart = "values" | "low" | "scales" | "steps" | "zeros";
+
+/** Bytes of each part of an integer matrix, in the order in which they are written. */
+function partLengths({ rows, columns }: MatrixShape, scheme: QuantScheme): ReadonlyMap<IntegerPart, number> {
+  const width = kernelColumns(columns, scheme);
+  const blocks = width / scheme.block;
+  const lengths = new Map<IntegerPart, number>();
+  lengths.set("values", (rows * width * (scheme.bits === 6 ? 4 : scheme.bits)) / 8);
+  if (scheme.bits === 6) lengths.set("low", (rows * width) / 4);
+  lengths.set("scales", rows * blocks);
+  lengths.set("steps", rows * 2);
+  if (scheme.zero !== "symmetric") lengths.set("zeros", rows * Math.ceil(blocks / 2));
+  return lengths;
 }
 
 async function writeIntegerMatrix(
@@ -105,17 +139,44 @@ async function writeIntegerMatrix(
   spec: MatrixSpec,
   scheme: QuantScheme,
 ): Promise<StoredMatrix> {
-  const { rows, columns } = spec.shape;
+  const { columns } = spec.shape;
   if (columns % scheme.block !== 0 || (scheme.bits === 6 && columns % 4 !== 0)) {
     throw appError(
       "architecture-not-supported",
       `The width ${columns} does not hold whole blocks of ${scheme.block}.`,
     );
   }
+  const lengths = partLengths(spec.shape, scheme);
+  const ready = await takeReady(writer, spec, [...lengths.values()]);
+  const places =
+    ready === null
+      ? await writeParts(writer, spec, scheme)
+      : new Map([...lengths.keys()].map((part, i) => [part, ready[i]]));
+  const place = (part: IntegerPart) => places.get(part) as ExternalData;
+  return {
+    type: "integer",
+    name: spec.name,
+    shape: spec.shape,
+    scheme,
+    values: place("values"),
+    low: places.get("low") ?? null,
+    scales: place("scales"),
+    steps: place("steps"),
+    zeros: places.get("zeros") ?? null,
+  };
+}
+
+async function writeParts(
+  writer: MatrixWriter,
+  spec: MatrixSpec,
+  scheme: QuantScheme,
+): Promise<Map<IntegerPart, ExternalData | undefined>> {
+  const { columns } = spec.shape;
   const width = kernelColumns(columns, scheme);
   const blocks = width / scheme.block;
-  const values = await writer.files.begin((rows * width * (scheme.bits === 6 ? 4 : scheme.bits)) / 8);
-  const parts: Record<"low" | "scales" | "steps" | "zeros", Uint8Array[]> = {
+  const lengths = partLengths(spec.shape, scheme);
+  const values = await writer.files.begin(lengths.get("values") as number);
+  const parts: Record<Exclude<IntegerPart, "values">, Uint8Array[]> = {
     low: [],
     scales: [],
     steps: [],
@@ -137,18 +198,11 @@ async function writeIntegerMatrix(
     parts.steps.push(bytesOf(scheme.bits === 6 ? quarters(part.steps) : part.steps));
     parts.zeros.push(packNibbles(part.zeros, { rows: shape.rows, columns: blocks }));
   }
-  const add = (chunks: Uint8Array[]) => writer.files.add(Buffer.concat(chunks));
-  return {
-    type: "integer",
-    name: spec.name,
-    shape: spec.shape,
-    scheme,
-    values: values.data,
-    low: scheme.bits === 6 ? await add(parts.low) : null,
-    scales: await add(parts.scales),
-    steps: await add(parts.steps),
-    zeros: scheme.zero === "symmetric" ? null : await add(parts.zeros),
-  };
+  const places = new Map<IntegerPart, ExternalData | undefined>([["values", values.data]]);
+  for (const part of lengths.keys()) {
+    if (part !== "values") places.set(part, await writer.files.add(Buffer.concat(parts[part])));
+  }
+  return places;
 }
 
 /** 6-bit numbers are unpacked to four times themselves, so their scales are a quarter. */
@@ -211,10 +265,9 @@ export async function writeTensor(
   if (info === undefined) throw appError("model-file-damaged", `The model file lacks the tensor ${source}.`);
   if (info.shape.join() !== shape.join()) throw otherShape(source);
   const matrix = { rows: rowCount(info), columns: rowLength(info) };
-  const slot = await writer.files.begin(matrix.rows * matrix.columns * 4);
   const spec = { name: source, sources: [source], shape: matrix, precision: { type: "float32" } } as const;
-  for await (const chunk of readChunks(writer, spec)) await slot.write(bytesOf(chunk));
-  return builder.external({ name: source, type: "float32", shape }, slot.data);
+  const { values } = await writeFloatMatrix(writer, spec);
+  return builder.external({ name: source, type: "float32", shape }, values);
 }
 
 interface VectorSpec {

@@ -1,5 +1,4 @@
-import { randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { appError, throwIfAborted } from "../../core/errors.ts";
 import type { PackSummary } from "../../core/model-pack.ts";
@@ -11,6 +10,7 @@ import { countReads } from "./count-reads.ts";
 import { openGgufCheckpoint } from "./gguf-checkpoint.ts";
 import { openHfCheckpoint } from "./hf-checkpoint.ts";
 import type { PackPrecision } from "./pack-precision.ts";
+import { claimWorkFolder, removeWorkFolder, touchWorkFolder } from "./work-folder.ts";
 import { writeContents } from "./write-contents.ts";
 
 export interface ImportInput {
@@ -30,8 +30,8 @@ export type ImportProgress =
   | { readonly type: "done"; readonly pack: PackSummary };
 
 /**
- * Imports a model. The pack is written into a folder beside its place and renamed when it is complete, so that
- * a failure, a cancel or a power cut leaves no half-written pack.
+ * Imports a model. The pack is written into a folder beside its place and renamed when it is complete, so that a
+ * failure, a cancel or a power cut leaves no half-written pack. What a power cut left is gone on with the next time.
  * @throws model-file-damaged, architecture-not-supported, not-supported, bad-input, cancelled, disk-full
  */
 export async function* importModel(
@@ -41,17 +41,20 @@ export async function* importModel(
   throwIfAborted(signal);
   const target = await freeTarget(input);
   const checkpoint = await openCheckpoint(input);
-  const work = `${target}.importing-${randomBytes(4).toString("hex")}`;
+  const { source, name, precision = "integer", baseConfig = null } = input;
   // Also fires when the consumer stops reading: then nobody waits for the rest.
   const stop = new AbortController();
   const bothSignals = AbortSignal.any([signal, stop.signal]);
+  let work: string | null = null;
   try {
-    await mkdir(work);
+    work = await claimWorkFolder(target, { source, precision, baseConfig });
     const { counted, progress } = countReads(checkpoint);
-    const { name, precision = "integer" } = input;
     const writing = writeContents(counted, { name, precision, folder: work, signal: bothSignals });
     try {
-      for await (const fraction of progress(writing)) yield { type: "progress", stage: "weights", fraction };
+      for await (const fraction of progress(writing)) {
+        await touchWorkFolder(work);
+        yield { type: "progress", stage: "weights", fraction };
+      }
     } finally {
       stop.abort();
       await writing.catch(() => undefined);
@@ -65,7 +68,7 @@ export async function* importModel(
     throw diskError(thrown);
   } finally {
     await checkpoint.close();
-    await rm(work, { recursive: true, force: true });
+    if (work !== null) await removeWorkFolder(work);
   }
   const opened = await openPackFolder(target);
   if (opened.pack.language === null) throw appError("internal", "The imported pack has no language model.");

@@ -11,9 +11,10 @@ import { precisionRules, type PackPrecision } from "./pack-precision.ts";
 import { refuseUnusedTensors, trackUse } from "./tensor-use.ts";
 import { buildVisionGraph, imageTokens, tokenGrid } from "./vision-graph.ts";
 import { WeightFiles } from "./weight-files.ts";
+import { finishWorkFolder } from "./work-folder.ts";
 
-/** Bytes a weight file may have: larger ones are awkward to keep and to copy. */
-const fileLimit = 44_000_000;
+/** Larger weight files are awkward to keep and to copy. */
+const shippedFileLimit = 44_000_000;
 
 export interface WriteOptions {
   /** Of the pack. */
@@ -21,6 +22,8 @@ export interface WriteOptions {
   readonly precision: PackPrecision;
   readonly folder: string;
   readonly signal: AbortSignal;
+  /** Bytes that a weight file may have; by default what suits the precision. */
+  readonly fileLimit?: number;
 }
 
 /** Writes everything that a pack holds into an empty folder. */
@@ -32,6 +35,7 @@ export async function writeContents(checkpoint: Checkpoint, options: WriteOption
   await writeWhole(join(folder, "tokenizer.json"), jsonBytes(tokenizer.json));
   await writeWhole(join(folder, "tokenizer_config.json"), jsonBytes(tokenizer.config));
   throwIfAborted(signal);
+  await finishWorkFolder(folder);
   const language: PackLanguage = {
     vocabulary: config.vocabulary,
     hidden: config.hidden,
@@ -110,10 +114,11 @@ async function writeVision(part: VisionPart, hidden: number, options: WriteOptio
 }
 
 async function withWeightFiles(
-  { folder, precision, stem }: WriteOptions & { readonly stem: string },
+  { folder, precision, stem, fileLimit }: WriteOptions & { readonly stem: string },
   write: (files: WeightFiles) => Promise<void>,
 ): Promise<void> {
-  const files = new WeightFiles({ folder, stem, fileLimit: precision === "float32" ? Infinity : fileLimit });
+  const limit = fileLimit ?? (precision === "float32" ? Infinity : shippedFileLimit);
+  const files = await WeightFiles.open({ folder, stem, fileLimit: limit });
   try {
     await write(files);
   } catch (thrown) {
@@ -127,7 +132,7 @@ function jsonBytes(value: object): Uint8Array {
 }
 
 async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, "wx");
+  const handle = await open(path, "w");
   try {
     await handle.writeFile(bytes);
     await handle.sync();

@@ -40,10 +40,13 @@ export async function findPacks(
 async function folderNames(parent: string): Promise<string[]> {
   try {
     const entries = await readdir(parent, { withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name)
-      .toSorted();
+    return (
+      entries
+        // A pack that is being imported is none yet.
+        .filter((entry) => entry.isDirectory() && !entry.name.endsWith(".importing"))
+        .map((entry) => entry.name)
+        .toSorted()
+    );
   } catch {
     return [];
   }
@@ -190,7 +193,10 @@ function chatTemplate(config: object): PackContents["chatTemplate"] {
   const tokens: Record<string, string> = {};
   for (const name of ["bos_token", "eos_token", "unk_token", "pad_token"]) {
     const token = fields.get(name);
-    if (typeof token === "string") tokens[name] = token;
+    // A text, or an object that holds it among rules for matching it.
+    const text: unknown =
+      typeof token === "object" ? (token as { content?: unknown } | null)?.content : token;
+    if (typeof text === "string") tokens[name] = text;
   }
   return { source, tokens };
 }
