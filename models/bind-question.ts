@@ -55,13 +55,13 @@ export function groundingView(pack: Pick<LoadedPack, "image">, { view, frame }: 
 export function bindQuestion(pack: LoadedPack, asked: BoundQuestion, reader: PromptReader): GroundingModel {
   return {
     encode: (inputs, signal) => pack.encoder.encode(inputs, signal),
-    async score({ alternatives, continuations }, signal) {
+    async score({ alternatives, continuations, lasting = false }, signal) {
       const tokens = continuations.map(({ prefix, text }) => pack.tokenizer.encodeAfter(prefix, text));
       const ids = tokens.map(({ before, tokens: own }) => [...before, ...own.map(({ id }) => id)]);
       const results: ContinuationScore[][] = [];
       for (const images of alternatives) {
         const prompt = promptFor(pack, asked, images);
-        const request = { prompt, continuations: ids, vocabulary: pack.language.vocabulary };
+        const request = { prompt, continuations: ids, vocabulary: pack.language.vocabulary, lasting };
         const scores = await scoreContinuations(reader, request, signal);
         results.push(
           scores.map((score, index) => {

@@ -1,9 +1,9 @@
-import { groupedBy } from "./grouped-by.ts";
 import { availableParallelism, cpus } from "node:os";
 import type { EvaluationEvent } from "../../core/evaluation.ts";
 import type { DataImage } from "./data-sets.ts";
 import type { EvalModel } from "./eval-model.ts";
-import { groundForced, groundingRequest } from "./forced-answer.ts";
+import { type ForcedAnswer, groundForced, groundingRequest } from "./forced-answer.ts";
+import { groupedBy } from "./grouped-by.ts";
 import type { ImageShelf } from "./image-shelf.ts";
 import { pace } from "./pace.ts";
 import { type Pair, truePairs } from "./pairs.ts";
@@ -32,6 +32,7 @@ export async function* evaluateTiming(
     const claim = pair.source.claims[pair.finding]!;
     const question = { question: claim.question, choices: null, facts: pair.source.facts };
     const answer = { question, text: claim.present, view: shelf.view(pair.shown), seed: 0 };
+    await readAnswer(model, answer, signal);
     // Every state is computed to its end, as for an answer whose sentences all rely on the image.
     const request = groundingRequest(model, answer, {
       calibration: null,
@@ -66,4 +67,15 @@ export async function* evaluateTiming(
       figures: Object.fromEntries(names.map((name) => [name, figure(name)])),
     },
   };
+}
+
+/** As in the app: when an answer has been said, its image and question have been read. */
+async function readAnswer(
+  model: EvalModel,
+  { question, text, view }: ForcedAnswer,
+  signal: AbortSignal,
+): Promise<void> {
+  const bound = model.bind(question);
+  const shown = await bound.encode([view.input], signal);
+  await bound.score({ alternatives: [shown], continuations: [{ prefix: "", text }] }, signal);
 }

@@ -24,6 +24,12 @@ export interface Evaluator {
 /** Images encoded and scored together: enough to gain from a batch, few enough to stop soon and show progress. */
 const batch = 4;
 
+interface Asked {
+  readonly asked: StandPlan;
+  /** The images come again with other questions. */
+  readonly lasting: boolean;
+}
+
 export async function openEvaluator(
   { model, views, plan }: { model: GroundingModel; views: readonly GroundingView[]; plan: StandPlan },
   signal: AbortSignal,
@@ -45,7 +51,7 @@ export async function openEvaluator(
 
   async function score(
     alternatives: ImageEmbedding[][],
-    { asked, started }: { asked: StandPlan; started: number },
+    { asked, lasting, started }: Asked & { started: number },
     stopped: AbortSignal,
   ) {
     throwIfAborted(stopped);
@@ -54,7 +60,7 @@ export async function openEvaluator(
     const scores =
       changed.length === 0
         ? []
-        : await model.score({ alternatives: changed, continuations: asked.continuations }, stopped);
+        : await model.score({ alternatives: changed, continuations: asked.continuations, lasting }, stopped);
     evaluations += changed.length;
     for (let n = 0; n < changed.length; n++) costs.push((performance.now() - started) / changed.length);
     const unchanged = asked === plan ? base : base.map((stand, index) => inSupportForm(plan, stand, index));
@@ -67,7 +73,7 @@ export async function openEvaluator(
   const inSearch = supportPlan(plan);
 
   async function inBatches<Item>(
-    { items, asked }: { items: readonly Item[]; asked: StandPlan },
+    { items, ...how }: Asked & { items: readonly Item[] },
     stopped: AbortSignal,
     embed: (items: readonly Item[]) => Promise<ImageEmbedding[][]>,
   ): Promise<Stand[][]> {
@@ -76,7 +82,7 @@ export async function openEvaluator(
       throwIfAborted(stopped);
       const begun = performance.now();
       const embedded = await embed(items.slice(at, at + batch));
-      results.push(...(await score(embedded, { asked, started: begun }, stopped)));
+      results.push(...(await score(embedded, { ...how, started: begun }, stopped)));
     }
     return results;
   }
@@ -91,17 +97,17 @@ export async function openEvaluator(
       return sorted[Math.floor(sorted.length / 2)] ?? 0;
     },
     replaceView: (view, inputs, stopped) =>
-      inBatches({ items: inputs, asked: inSearch }, stopped, async (items) => {
+      inBatches({ items: inputs, asked: inSearch, lasting: false }, stopped, async (items) => {
         const encoded = await model.encode(items, stopped);
         return encoded.map((embedding) => shown.map((own, index) => (index === view ? embedding : own)));
       }),
     replaceAll: (inputs, stopped) =>
-      inBatches({ items: inputs, asked: plan }, stopped, async (items) => {
+      inBatches({ items: inputs, asked: plan, lasting: false }, stopped, async (items) => {
         const encoded = await model.encode(items.flat(), stopped);
         return items.map((_, index) => encoded.slice(index * views.length, (index + 1) * views.length));
       }),
     replaceAllByEmbedding: (embeddings, stopped) =>
-      inBatches({ items: embeddings, asked: plan }, stopped, async (items) =>
+      inBatches({ items: embeddings, asked: plan, lasting: true }, stopped, async (items) =>
         items.map((embedding) => views.map(() => embedding)),
       ),
   };

@@ -27,8 +27,8 @@ export function findForeground(area: FillArea): Foreground {
   const { values } = planeOf(input, content, 0);
   const { low, high } = extremes(values);
   const radius = Math.max(1, Math.round((neighbourShare * Math.max(width, height)) / 2));
-  const smallest = slidingExtreme(values, { width, height, radius, pick: Math.min });
-  const largest = slidingExtreme(values, { width, height, radius, pick: Math.max });
+  const smallest = slidingExtreme(values, { width, height, radius, sign: 1 });
+  const largest = slidingExtreme(values, { width, height, radius, sign: -1 });
 
   const mask = new Uint8Array(values.length);
   let count = 0;
@@ -93,33 +93,34 @@ function extremes(values: Float32Array): { low: number; high: number } {
   return { low: at(0.01), high: at(0.99) };
 }
 
+/** The smallest (sign 1) or largest (sign -1) value of the square around each pixel: along rows, then down columns. */
 function slidingExtreme(
   values: Float32Array,
-  {
-    width,
-    height,
-    radius,
-    pick,
-  }: { width: number; height: number; radius: number; pick: (a: number, b: number) => number },
+  { width, height, radius, sign }: { width: number; height: number; radius: number; sign: 1 | -1 },
 ): Float32Array {
-  const across = new Float32Array(values.length);
-  for (let row = 0; row < height; row++) {
-    for (let column = 0; column < width; column++) {
-      let best = values[row * width + column]!;
-      const last = Math.min(width - 1, column + radius);
-      for (let at = Math.max(0, column - radius); at <= last; at++)
-        best = pick(best, values[row * width + at]!);
-      across[row * width + column] = best;
-    }
-  }
+  const turned = values.map((value) => sign * value);
+  const across = slideSmallest(turned, { lines: height, length: width, line: width, step: 1 }, radius);
+  const down = slideSmallest(across, { lines: width, length: height, line: 1, step: width }, radius);
+  return sign === 1 ? down : down.map((value) => -value);
+}
+
+/** Along lines: `lines` of them start `line` apart, their `length` values lie `step` apart. */
+function slideSmallest(
+  values: Float32Array,
+  { lines, length, line, step }: { lines: number; length: number; line: number; step: number },
+  radius: number,
+): Float32Array {
   const result = new Float32Array(values.length);
-  for (let row = 0; row < height; row++) {
-    const last = Math.min(height - 1, row + radius);
-    for (let column = 0; column < width; column++) {
-      let best = across[row * width + column]!;
-      for (let at = Math.max(0, row - radius); at <= last; at++)
-        best = pick(best, across[at * width + column]!);
-      result[row * width + column] = best;
+  for (let number = 0; number < lines; number++) {
+    const start = number * line;
+    for (let index = 0; index < length; index++) {
+      const last = Math.min(length - 1, index + radius);
+      let best = Infinity;
+      for (let at = Math.max(0, index - radius); at <= last; at++) {
+        const value = values[start + at * step]!;
+        if (value < best) best = value;
+      }
+      result[start + index * step] = best;
     }
   }
   return result;

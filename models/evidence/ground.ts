@@ -1,7 +1,7 @@
 import { calibrationFault } from "./calibration.ts";
 import { type Evaluator, openEvaluator } from "./evaluator.ts";
 import { blurredFill, replaceRegion } from "./fills.ts";
-import { findForeground } from "./foreground.ts";
+import { findForeground, type Foreground } from "./foreground.ts";
 import { frameMap } from "./frame-map.ts";
 import type { GroundingEvent, GroundingRequest } from "./grounding-request.ts";
 import { createLedger } from "./ledger.ts";
@@ -10,7 +10,8 @@ import { measureReliance, relianceEvaluations } from "./reliance.ts";
 import { planStand, type StandPlan } from "./stand.ts";
 import { evaluationsEachRegion, sideOf, supportDrop, testRegion } from "./test-region.ts";
 import { measureViews, viewToSearch } from "./views.ts";
-import { cellGrid, cellRectangle, type CellWindow } from "./windows.ts";
+import type { GroundingView } from "./model-access.ts";
+import { type CellGrid, cellGrid, cellRectangle, type CellWindow } from "./windows.ts";
 
 /**
  * Tests what each sentence of an answer rests on, as docs/grounding.md defines it: reliance first, then the
@@ -30,7 +31,8 @@ export async function* groundAnswer(
 
   yield { type: "progress", stage: "reliance", fraction: 0, remaining_ms: 0 };
   const evaluator = await openEvaluator({ model, views, plan }, signal);
-  const work = planWork(request, evaluator);
+  const fields = searchFields(views);
+  const work = planWork({ request, evaluator, fields });
   yield work.progress("reliance");
 
   const measured = await measureReliance({ ...request, evaluator }, signal);
@@ -67,7 +69,7 @@ export async function* groundAnswer(
   }
   const view = viewToSearch(ledger.viewEffects, searched);
 
-  const searching = searchView({ request, evaluator, plan, view, sentences: searched }, signal);
+  const searching = searchView({ request, evaluator, plan, view, fields, sentences: searched }, signal);
   let search: EvidenceSearch | undefined;
   for await (const step of searching) {
     yield work.progress("map");
@@ -97,18 +99,33 @@ interface SearchInput {
   readonly evaluator: Evaluator;
   readonly plan: StandPlan;
   readonly view: number;
+  readonly fields: SearchFields;
+}
+
+/** Where a view is searched. Found once: it takes a while, and the estimate needs it too. */
+type SearchFields = (view: number) => { readonly foreground: Foreground; readonly grid: CellGrid };
+
+function searchFields(views: readonly GroundingView[]): SearchFields {
+  const known = new Map<number, ReturnType<SearchFields>>();
+  return (view) => {
+    const found = known.get(view);
+    if (found !== undefined) return found;
+    const foreground = findForeground(views[view]!);
+    const field = { foreground, grid: cellGrid(foreground) };
+    known.set(view, field);
+    return field;
+  };
 }
 
 /** Windows replaced together before progress is shown. */
 const windowBatch = 4;
 
 async function* searchView(
-  { request, evaluator, plan, view, sentences }: SearchInput & { sentences: readonly number[] },
+  { request, evaluator, plan, view, fields, sentences }: SearchInput & { sentences: readonly number[] },
   signal: AbortSignal,
 ): AsyncGenerator<{ search: EvidenceSearch; stageDone: boolean }, void, void> {
   const area = request.views[view]!;
-  const foreground = findForeground(area);
-  const grid = cellGrid(foreground);
+  const { foreground, grid } = fields(view);
   let measured: { window: CellWindow; drops: number[] }[] = [];
   for (const stage of searchStages) {
     const windows = nextWindows({ grid, foreground, measured }, stage);
@@ -132,10 +149,10 @@ async function* searchView(
 }
 
 /** How much is left, for progress and for the budget. */
-function planWork(request: GroundingRequest, evaluator: Evaluator) {
+function planWork({ request, evaluator, fields }: Pick<SearchInput, "request" | "evaluator" | "fields">) {
   const { views } = request;
   const regions = evaluationsEachRegion * request.answer.sentences.length;
-  const search = views.length === 0 ? 0 : plannedEvaluations(cellGrid(findForeground(views[0]!)));
+  const search = views.length === 0 ? 0 : plannedEvaluations(fields(0).grid);
   let planned = 1 + relianceEvaluations(request) + (views.length > 1 ? views.length : 0) + search + regions;
   const remainingMs = () => Math.max(0, planned - evaluator.evaluations) * evaluator.evaluationMs;
   return {

@@ -48,6 +48,8 @@ export interface ScoreRequest {
   /** Each alternative holds one embedding per view of the question, in the order of the views. */
   readonly alternatives: readonly (readonly ImageEmbedding[])[];
   readonly continuations: readonly Continuation[];
+  /** The images come again with other questions, as references do: the runtime keeps what it read of them. */
+  readonly lasting?: boolean;
 }
 
 /** A loaded pack bound to one question (with its header line and its number of views). */
@@ -56,8 +58,7 @@ export interface GroundingModel {
   encode(inputs: readonly ModelInput[], signal: AbortSignal): Promise<ImageEmbedding[]>;
   /**
    * `result[alternative][continuation]`, teacher-forced. All continuations of one alternative share the prefill of
-   * images and question. The same ImageEmbedding object may come again (references do, across questions): the
-   * runtime may keep what it computed for the tokens before the question.
+   * images and question. The same ImageEmbedding object stands for the same image.
    */
   score(request: ScoreRequest, signal: AbortSignal): Promise<ContinuationScore[][]>;
 }

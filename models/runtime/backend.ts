@@ -3,12 +3,24 @@
  * over ONNX Runtime beside this file; nothing outside `models/runtime` names sessions, bindings or caches' memory.
  */
 
+/** Keys and values of some tokens, as long as nobody forgets them; they belong to their places in the sequence. */
+export interface CachedTokens {
+  readonly from: number;
+  readonly tokens: number;
+  /** One a layer and side. */
+  readonly parts: readonly Float32Array[];
+}
+
 /** The attention keys and values of the tokens that a sequence holds so far. */
 export interface Cache {
   /** Tokens held. */
   readonly length: number;
   /** Forgets the tokens from `length` on. */
   truncate(length: number): void;
+  /** A copy of the tokens `from` to `to`; null where it cannot be had (a device's memory). */
+  copy(from: number, to: number): CachedTokens | null;
+  /** Goes on with tokens that were copied from this place of a cache which held the same before it. */
+  append(copied: CachedTokens): void;
   /** Waits for the run in progress. */
   dispose(): Promise<void>;
 }

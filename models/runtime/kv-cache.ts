@@ -1,5 +1,5 @@
 import { appError } from "../../core/errors.ts";
-import type { Cache } from "./backend.ts";
+import type { Cache, CachedTokens } from "./backend.ts";
 import type { DeviceTensor } from "./ort/device-memory.ts";
 import type { Binding, Session } from "./ort/session.ts";
 import { Tensor, zeros } from "./ort/tensor.ts";
@@ -48,6 +48,36 @@ export class KeyValueCache implements Cache {
 
   truncate(length: number): void {
     this.#length = Math.min(this.#length, Math.max(0, length));
+  }
+
+  copy(from: number, to: number): CachedTokens | null {
+    const tokens = to - from;
+    if (this.#session.device !== null || from < 0 || tokens < 1 || to > this.#length) return null;
+    const { kvHeads, headSize } = this.#shape;
+    const parts = this.#tensors.map((tensor) => {
+      const { data } = tensor as Tensor<Float32Array>;
+      const part = zeros(kvHeads * tokens * headSize);
+      for (let head = 0; head < kvHeads; head += 1) {
+        const start = (head * this.#capacity + from) * headSize;
+        part.set(data.subarray(start, start + tokens * headSize), head * tokens * headSize);
+      }
+      return part;
+    });
+    return { from, tokens, parts };
+  }
+
+  append({ from, tokens, parts }: CachedTokens): void {
+    if (from !== this.#length) throw appError("model-failed", "Kept tokens were put in another place.");
+    this.reserve(tokens);
+    const { kvHeads, headSize } = this.#shape;
+    for (const [index, part] of parts.entries()) {
+      const { data } = this.#tensors[index] as Tensor<Float32Array>;
+      for (let head = 0; head < kvHeads; head += 1) {
+        const kept = part.subarray(head * tokens * headSize, (head + 1) * tokens * headSize);
+        data.set(kept, (head * this.#capacity + from) * headSize);
+      }
+    }
+    this.#length += tokens;
   }
 
   /** Makes room for `tokens` more. @throws out-of-memory, question-too-long (on a device) */

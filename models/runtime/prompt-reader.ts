@@ -1,4 +1,5 @@
 import type { Cache, LanguageModel, TokenSpan } from "./backend.ts";
+import { KeptImages } from "./kept-images.ts";
 
 /** The tokens that an image becomes: float32 [tokens, hidden]. The same object stands for the same image. */
 export interface ImageTokens {
@@ -15,6 +16,8 @@ export interface ReadRequest {
   readonly parts: readonly PromptPart[];
   /** Positions in the whole prompt whose logits are wanted, ascending. */
   readonly rows: readonly number[];
+  /** The image comes again with other questions: what is read of it is kept. Of the first image of a prompt only. */
+  readonly lasting?: boolean;
 }
 
 export interface ReadResult {
@@ -41,17 +44,21 @@ type Item = number | ImageTokens;
 export class PromptReader {
   readonly #model: LanguageModel;
   readonly #cache: Cache;
+  readonly #kept: KeptImages;
   #held: Item[] = [];
 
-  constructor(model: LanguageModel) {
+  /** `kept` may be shared by the readers of a model. */
+  constructor(model: LanguageModel, kept = new KeptImages()) {
     this.#model = model;
+    this.#kept = kept;
     this.#cache = model.createCache();
   }
 
-  async read({ parts, rows }: ReadRequest, signal: AbortSignal): Promise<ReadResult> {
+  async read({ parts, rows, lasting = false }: ReadRequest, signal: AbortSignal): Promise<ReadResult> {
     const items = parts.flatMap((part): Item[] =>
       part.type === "text" ? [...part.ids] : Array.from({ length: part.image.tokens }, () => part.image),
     );
+    this.#takeKept(parts, items);
     // A row's logits come with its token: that one has to be read even where the cache holds it.
     const shared = Math.min(sharedLength(this.#held, items), rows[0] ?? items.length);
     const spans = imageSpans(parts);
@@ -69,6 +76,7 @@ export class PromptReader {
       signal,
     );
     this.#held = items;
+    if (lasting) this.#keep(parts);
     return { logits, reused };
   }
 
@@ -84,6 +92,27 @@ export class PromptReader {
   dispose(): Promise<void> {
     this.#held = [];
     return this.#cache.dispose();
+  }
+
+  /** Goes on behind the first image, where the text before it is held and the image was kept. */
+  #takeKept(parts: readonly PromptPart[], items: readonly Item[]): void {
+    const first = firstImage(parts);
+    if (first === null || this.#held[first.before.length] === first.image) return;
+    if (sharedLength(this.#held, items) < first.before.length) return;
+    const cached = this.#kept.find(first.image, first.before);
+    if (cached === null) return;
+    this.#cache.truncate(cached.from);
+    this.#held = items.slice(0, cached.from);
+    this.#cache.append(cached);
+    this.#held = items.slice(0, cached.from + cached.tokens);
+  }
+
+  #keep(parts: readonly PromptPart[]): void {
+    const first = firstImage(parts);
+    if (first === null || this.#kept.find(first.image, first.before) !== null) return;
+    const from = first.before.length;
+    const cached = this.#cache.copy(from, from + first.image.tokens);
+    if (cached !== null) this.#kept.keep(first.image, { before: first.before, cached });
   }
 
   /** float32 [positions from `from` on, hidden] */
@@ -121,6 +150,11 @@ function imageSpans(parts: readonly PromptPart[]): TokenSpan[] {
     if (part.type === "image") spans.push({ first, end: at });
   }
   return spans;
+}
+
+function firstImage(parts: readonly PromptPart[]): { before: readonly number[]; image: ImageTokens } | null {
+  const [text, next] = parts;
+  return text?.type === "text" && next?.type === "image" ? { before: text.ids, image: next.image } : null;
 }
 
 export function promptLength(parts: readonly PromptPart[]): number {

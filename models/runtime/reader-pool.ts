@@ -1,4 +1,5 @@
 import type { LanguageModel } from "./backend.ts";
+import { KeptImages } from "./kept-images.ts";
 import { PromptReader } from "./prompt-reader.ts";
 
 /** Caches kept when nobody uses them; a follow-up question finds its image in one. */
@@ -7,6 +8,7 @@ const idleLimit = 2;
 /** Prompt readers, each used by one question at a time; the one used last is lent first. */
 export class ReaderPool {
   readonly #model: LanguageModel;
+  readonly #kept = new KeptImages();
   #idle: PromptReader[] = [];
 
   constructor(model: LanguageModel) {
@@ -14,7 +16,7 @@ export class ReaderPool {
   }
 
   borrow(): PromptReader {
-    return this.#idle.pop() ?? new PromptReader(this.#model);
+    return this.#idle.pop() ?? new PromptReader(this.#model, this.#kept);
   }
 
   async giveBack(reader: PromptReader): Promise<void> {

@@ -4,6 +4,7 @@ import { greedy } from "../../../../models/decode/sampler.ts";
 import { scoreContinuations } from "../../../../models/decode/score.ts";
 import type { ForwardRequest } from "../../../../models/runtime/backend.ts";
 import type { OrtLanguageModel } from "../../../../models/runtime/language-model.ts";
+import { KeptImages } from "../../../../models/runtime/kept-images.ts";
 import { type ImageTokens, type PromptPart, PromptReader } from "../../../../models/runtime/prompt-reader.ts";
 import { normals, tiny } from "../tiny-decoder.ts";
 import { largestDifference, never, openTinyModel } from "../tiny-model.ts";
@@ -78,6 +79,82 @@ describe("scoring given texts", () => {
   });
 });
 
+/** The model with the number of tokens of each run told. */
+function watched(lengths: number[]): OrtLanguageModel {
+  return new Proxy(model, {
+    get(target, name) {
+      if (name === "forward") {
+        return (request: ForwardRequest, signal: AbortSignal) => {
+          lengths.push(request.embeddings.length / tiny.hidden);
+          return target.forward(request, signal);
+        };
+      }
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+describe("what scoring reads", () => {
+  test("the longest text together with the prompt, single tokens with nothing, the rest in short runs", async () => {
+    const lengths: number[] = [];
+    const fresh = new PromptReader(watched(lengths));
+    const continuations = [[30], [31], [11, 12, 20], [11, 12, 13, 40, 41, 42]];
+    await scoreContinuations(fresh, { prompt: about(image(1)), continuations, vocabulary }, never);
+    // The prompt has 14 tokens; the last token of a text is only looked up.
+    expect(lengths).toEqual([14 + 5]);
+    await fresh.dispose();
+  });
+
+  test("an image that comes again is not read again, and its scores are the same to the bit", async () => {
+    const lengths: number[] = [];
+    const kept = new KeptImages();
+    const fresh = new PromptReader(watched(lengths), kept);
+    const [known, other] = [image(7), image(8)];
+    const asked = (seen: ImageTokens, question: number[]) =>
+      scoreContinuations(
+        fresh,
+        {
+          prompt: [text(1, 5), { type: "image", image: seen }, text(...question)],
+          continuations: [[11, 12, 13]],
+          vocabulary,
+          lasting: seen === known,
+        },
+        never,
+      );
+    await asked(known, [8, 9, 10]);
+    const plain = await asked(other, [8, 9]);
+    const again = await asked(known, [20, 21, 22]);
+    // Two tokens before the image, nine of it: read once, and not with the other question.
+    expect(lengths).toEqual([2 + 9 + 3 + 2, 9 + 2 + 2, 3 + 2]);
+    expect(plain).not.toEqual(again);
+    const cold = new PromptReader(model);
+    const prompt: PromptPart[] = [text(1, 5), { type: "image", image: known }, text(20, 21, 22)];
+    expect(
+      await scoreContinuations(cold, { prompt, continuations: [[11, 12, 13]], vocabulary }, never),
+    ).toEqual(again);
+
+    // Behind another text the image is another thing: it is read.
+    lengths.length = 0;
+    const elsewhere: PromptPart[] = [text(3, 5), { type: "image", image: known }, text(20, 21, 22)];
+    await fresh.read({ parts: elsewhere, rows: [13] }, never);
+    expect(lengths).toEqual([14]);
+    await fresh.dispose();
+    await cold.dispose();
+  });
+
+  test("the images used least recently are forgotten when there are too many", () => {
+    const part = new Float32Array(3 * 1024 * 1024);
+    const kept = new KeptImages();
+    const images = [1, 2, 3, 4].map((seed) => image(seed));
+    const cached = { from: 1, tokens: 1, parts: [part] };
+    for (const one of images.slice(0, 2)) kept.keep(one, { before: [1], cached });
+    expect(kept.find(images[0]!, [1])).toBe(cached);
+    kept.keep(images[2]!, { before: [1], cached });
+    expect(images.map((one) => kept.find(one, [1]) !== null)).toEqual([true, false, true, false]);
+  });
+});
+
 describe("reading a prompt", () => {
   test("what the last prompt began with is not read again", async () => {
     const fresh = new PromptReader(model);
@@ -97,19 +174,7 @@ describe("reading a prompt", () => {
 
   test("never ends in a run over one token, and said tokens are not taken for read ones", async () => {
     const lengths: number[] = [];
-    const watched = new Proxy(model, {
-      get(target, name) {
-        if (name === "forward") {
-          return (request: ForwardRequest, signal: AbortSignal) => {
-            lengths.push(request.embeddings.length / tiny.hidden);
-            return target.forward(request, signal);
-          };
-        }
-        const value: unknown = Reflect.get(target, name, target);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
-    const fresh = new PromptReader(watched);
+    const fresh = new PromptReader(watched(lengths));
     const parts = about(image(3));
     await fresh.read({ parts, rows: [13] }, never);
     await fresh.read({ parts, rows: [13] }, never);
