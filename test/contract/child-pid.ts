@@ -3,10 +3,10 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 
-/** The process that this one started for `script`, found as a user would: in the list of processes. */
-export async function childPid(script: string): Promise<number> {
+/** The process that `parent` (this one) started for `script`, found as a user would: in the list of processes. */
+export async function childPid(script: string, parent: number | undefined = process.pid): Promise<number> {
   const all = existsSync("/proc/self/stat") ? await fromProc() : await fromPs();
-  const found = all.find(({ parent, command }) => parent === process.pid && command.includes(script));
+  const found = all.find((one) => one.parent === parent && one.command.includes(script));
   if (!found) throw new Error(`no process runs ${script}`);
   return found.pid;
 }
