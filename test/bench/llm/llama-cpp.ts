@@ -41,25 +41,32 @@ export async function openLlamaCpp(modelPath: string, threads: number): Promise<
   const read = async (ids: readonly number[]) => {
     if (ids.length > 0) await sequence.controlledEvaluate(ids);
   };
+  const nextTokens: Engine["nextTokens"] = async (ids, rows) => {
+    await sequence.clearHistory();
+    const wanted = new Set(rows);
+    const sampling = { temperature: 1, topK: 0, topP: 1, minP: 0 };
+    const request = { generateNext: { probabilities: true, options: sampling } };
+    const input = ids.map((id, i) => (wanted.has(i) ? ([id, request] as const) : id));
+    const results: Float32Array[] = [];
+    await sequence.controlledEvaluate(input, {
+      onTokenResult(_, result) {
+        const row = new Float32Array(49_152).fill(-100);
+        for (const [token, probability] of result.next.probabilities ?? [])
+          row[token] = Math.log(Math.max(probability, 1e-40));
+        results.push(row);
+      },
+    });
+    return results;
+  };
   return {
     name: "llama.cpp",
-    async nextTokens(ids, rows) {
-      await sequence.clearHistory();
-      const wanted = new Set(rows);
-      const sampling = { temperature: 1, topK: 0, topP: 1, minP: 0 };
-      const request = { generateNext: { probabilities: true, options: sampling } };
-      const input = ids.map((id, i) => (wanted.has(i) ? ([id, request] as const) : id));
-      const results: Float32Array[] = [];
-      await sequence.controlledEvaluate(input, {
-        onTokenResult(_, result) {
-          const row = new Float32Array(49_152).fill(-100);
-          for (const [token, probability] of result.next.probabilities ?? [])
-            row[token] = Math.log(Math.max(probability, 1e-40));
-          results.push(row);
-        },
-      });
-      return results;
-    },
+    nextTokens,
+    // Its activations are rounded row by row, so reading one by one or together makes no difference that counts.
+    steps: (ids, first) =>
+      nextTokens(
+        ids,
+        ids.flatMap((_, row) => (row < first ? [] : [row])),
+      ),
     async decode(ids, contextTokens, steps) {
       await sequence.clearHistory();
       await read(ids.slice(0, contextTokens));

@@ -1,6 +1,9 @@
 import path from "node:path";
+import { modelBytes } from "../../../models/import/graph-builder.ts";
+import { parseGraph } from "../../../models/pack/graph-references.ts";
 import { checkPack } from "../../../models/pack/read-pack.ts";
 import { OrtLanguageModel } from "../../../models/runtime/language-model.ts";
+import type { GraphSource } from "../../../models/runtime/ort/session.ts";
 import { TextTokenizer } from "../../../models/text/tokenizer.ts";
 import { readFile } from "node:fs/promises";
 
@@ -11,6 +14,8 @@ export interface Engine {
   readonly name: string;
   /** Natural logarithms of the next token's probabilities after each token, as asked: rows of the whole vocabulary. */
   nextTokens(ids: readonly number[], rows: readonly number[]): Promise<Float32Array[]>;
+  /** The same after each token from `first` on, read one by one as an answer is decoded. */
+  steps(ids: readonly number[], first: number): Promise<Float32Array[]>;
   /** Milliseconds a token, the median, of `steps` tokens decoded after `context` tokens. */
   decode(ids: readonly number[], context: number, steps: number): Promise<number>;
   /** Milliseconds to read the tokens. */
@@ -18,9 +23,16 @@ export interface Engine {
   dispose(): Promise<void>;
 }
 
+export interface OursOptions {
+  readonly name: string;
+  readonly threads: number;
+  /** MatMulNBits' accuracy level by the name of the node: 4 rounds activations to 8 bit, 1 leaves them. Null: as shipped. */
+  readonly level: ((node: string) => number) | null;
+}
+
 export async function openOurs(
   pack: string,
-  threads: number,
+  { name: engineName, threads, level }: OursOptions,
 ): Promise<Engine & { encode(text: string): number[] }> {
   const check = checkPack(pack, signal);
   let step = await check.next();
@@ -28,14 +40,15 @@ export async function openOurs(
   const { opened, graphs } = step.value;
   const { language } = opened.pack;
   if (language === null) throw new Error("the pack has no language model of its own");
+  const decoder = level === null ? graphs.decoder : withLevels(graphs.decoder, level);
   const model = await OrtLanguageModel.open(
-    { ...graphs, vocabulary: language.vocabulary, contextLength: language.context_length },
+    { ...graphs, decoder, vocabulary: language.vocabulary, contextLength: language.context_length },
     { provider: null, threads },
   );
   const read = async (name: string) => JSON.parse(await readFile(path.join(pack, name), "utf8")) as object;
   const tokenizer = new TextTokenizer(await read(language.tokenizer), await read(language.tokenizer_config));
   return {
-    name: "ours",
+    name: engineName,
     encode: (text) => tokenizer.encode(text),
     async nextTokens(ids, rows) {
       const cache = model.createCache();
@@ -54,6 +67,17 @@ export async function openOurs(
           result.push(logSoftmax(flat.subarray(i * model.vocabulary, (i + 1) * model.vocabulary))),
         );
       }
+      await cache.dispose();
+      return result;
+    },
+    async steps(ids, first) {
+      const cache = model.createCache();
+      const readOn = async (part: readonly number[]) => {
+        const embeddings = await model.embed(part, signal);
+        return logSoftmax(await model.forward({ cache, embeddings, rows: [part.length - 1] }, signal));
+      };
+      const result = [await readOn(ids.slice(0, first + 1))];
+      for (const id of ids.slice(first + 1)) result.push(await readOn([id]));
       await cache.dispose();
       return result;
     },
@@ -86,6 +110,18 @@ export async function openOurs(
     },
     dispose: () => model.dispose(),
   };
+}
+
+function withLevels(source: GraphSource, level: (node: string) => number): GraphSource {
+  if (source.type !== "bytes") throw new Error("the graph is a file");
+  const model = parseGraph(source.bytes);
+  for (const node of model.graph?.node ?? []) {
+    if (node.opType !== "MatMulNBits") continue;
+    for (const attribute of node.attribute) {
+      if (attribute.name === "accuracy_level") attribute.i = BigInt(level(node.name));
+    }
+  }
+  return { ...source, bytes: modelBytes(model) };
 }
 
 export function median(values: readonly number[]): number {

@@ -1,17 +1,22 @@
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import os from "node:os";
+import path from "node:path";
+import { importModel } from "../../../models/import/import-model.ts";
 import { openLlamaCpp } from "./llama-cpp.ts";
 import { median, openOurs, type Engine } from "./ours.ts";
 
 /**
- * node scripts/run-ts.mjs test/bench/llm/run.ts PACK GGUF [--windows N] [--prompts N] [--rounds N]
+ * node scripts/run-ts.mjs test/bench/llm/run.ts PACK GGUF [--windows N] [--prompts N] [--tokens N] [--rounds N]
  *
  * The shipped language model beside llama.cpp on the GGUF it was imported from: perplexity of text.txt in windows of
- * 512 tokens (the first 16 of each are context only), greedy continuation, speeds. One JSON object on stdout.
+ * 512 tokens (the first 16 of each are context only), greedy tokens, speeds; 0 leaves a part out. The greedy tokens of
+ * both are also held against the same GGUF in float32. One JSON object on stdout.
  */
 const [pack, gguf, ...flags] = process.argv.slice(2);
 if (pack === undefined || gguf === undefined) {
-  console.error("usage: test/bench/llm/run.ts PACK GGUF [--windows N] [--prompts N] [--rounds N]");
+  console.error(
+    "usage: test/bench/llm/run.ts PACK GGUF [--windows N] [--prompts N] [--tokens N] [--rounds N]",
+  );
   process.exit(2);
 }
 const flag = (name: string, otherwise: number) => {
@@ -22,7 +27,7 @@ const threads = 2;
 const windowTokens = 512;
 const skipped = 16;
 
-const ours = await openOurs(pack, threads);
+const ours = await openOurs(pack, { name: "ours", threads, level: null });
 const theirs = await openLlamaCpp(gguf, threads);
 const text = await readFile(new URL("../text.txt", import.meta.url), "utf8");
 const ids = ours.encode(text);
@@ -52,27 +57,83 @@ async function perplexities(windows: number) {
 
 const best = (row: Float32Array) => row.reduce((at, value, i) => (value > (row[at] as number) ? i : at), 0);
 
-/** Both continue greedily; where they part, how much more llama.cpp thinks of its token than of ours. */
+/**
+ * Float32 continues each prompt greedily and the others read what it says: where does each first want another token,
+ * and how much less does float32 think of that one? And where do ours and llama.cpp first differ from each other?
+ */
 async function greedyComparison(prompts: number, length: number) {
-  const margins: number[] = [];
-  let equal = 0;
+  const folder = await mkdtemp(path.join(os.tmpdir(), "bench-llm-"));
+  const input = { source: gguf!, targetFolder: folder, name: "whole", precision: "float32" } as const;
+  for await (const event of importModel(input, new AbortController().signal))
+    if (event.type === "done") break;
+  const whole = await openOurs(path.join(folder, "whole"), { name: "float32", threads, level: null });
+  const others: Engine[] = [
+    ours,
+    await openOurs(pack!, {
+      name: "ours, head with float activations",
+      threads,
+      level: (node) => (node.startsWith("layers/") ? 4 : 1),
+    }),
+    await openOurs(pack!, { name: "ours, all with float activations", threads, level: () => 1 }),
+    theirs,
+  ];
+  const told = new Map(others.map(({ name }) => [name, [] as FirstDifference[]]));
+  const apart: FirstDifference[] = [];
   for (let i = 0; i < prompts; i++) {
     const at = Math.floor(((ids.length - 64) * i) / prompts);
     const sequence = ids.slice(at, at + 48);
-    let parted = false;
-    for (let step = 0; step < length && !parted; step++) {
-      const [a] = await ours.nextTokens(sequence, [sequence.length - 1]);
-      const [b] = await theirs.nextTokens(sequence, [sequence.length - 1]);
-      if (a === undefined || b === undefined) throw new Error("an engine gave no distribution");
-      parted = best(a) !== best(b);
-      if (parted) margins.push((b[best(b)] as number) - (b[best(a)] as number));
-      sequence.push(best(b));
+    const first = sequence.length - 1;
+    const exact: Float32Array[] = [];
+    for (let step = 0; step < length; step++) {
+      const [row] = await whole.nextTokens(sequence, [sequence.length - 1]);
+      exact.push(row!);
+      sequence.push(best(row!));
     }
-    if (!parted) equal += 1;
-    console.error(`prompt ${i + 1} of ${prompts}`);
+    const read = sequence.slice(0, -1);
+    const found = new Map<string, Float32Array[]>();
+    for (const engine of others) {
+      const rows = await engine.steps(read, first);
+      found.set(engine.name, rows);
+      told.get(engine.name)!.push(firstDifference(exact, rows));
+    }
+    apart.push(firstDifference(found.get(theirs.name)!, found.get(ours.name)!));
+    const soFar = [...[...told.values()].map((list) => list.at(-1)), apart.at(-1)];
+    console.error(
+      `prompt ${i + 1} of ${prompts}: ${soFar.map((margin) => margin?.toFixed(3) ?? "equal").join(" ")}`,
+    );
   }
-  const rounded = margins.map((margin) => Number(margin.toFixed(4))).toSorted((a, b) => a - b);
-  return { prompts, tokens_each: length, equal, margins_at_first_difference: rounded };
+  for (const engine of others.slice(1, -1)) await engine.dispose();
+  await whole.dispose();
+  await rm(folder, { recursive: true });
+  return {
+    prompts,
+    tokens_each: length,
+    "against float32": Object.fromEntries([...told].map(([name, list]) => [name, summary(list)])),
+    "ours against llama.cpp": summary(apart),
+  };
+}
+
+/** Nats that the reference gives its own token more than the other's; null: the same tokens throughout. */
+type FirstDifference = number | null;
+
+function firstDifference(
+  reference: readonly Float32Array[],
+  other: readonly Float32Array[],
+): FirstDifference {
+  for (const [index, row] of reference.entries()) {
+    const [wanted, given] = [best(row), best(other[index]!)];
+    if (wanted !== given) return row[wanted]! - row[given]!;
+  }
+  return null;
+}
+
+function summary(differences: readonly FirstDifference[]) {
+  const margins = differences.filter((margin) => margin !== null).toSorted((a, b) => a - b);
+  return {
+    equal: differences.length - margins.length,
+    margins_at_first_difference: margins.map((margin) => Number(margin.toFixed(3))),
+    under_a_tenth: margins.filter((margin) => margin < 0.1).length,
+  };
 }
 
 async function speeds(rounds: number) {
@@ -99,12 +160,13 @@ function empty() {
   return { "decode@128": [] as number[], "decode@1024": [] as number[], "prefill@512": [] as number[] };
 }
 
+const counts = { windows: flag("windows", 8), prompts: flag("prompts", 20), rounds: flag("rounds", 5) };
 const report = {
   machine: { cpu: os.cpus()[0]?.model, cores: os.cpus().length, load: os.loadavg()[0] },
   threads,
-  perplexity: await perplexities(flag("windows", 8)),
-  greedy: await greedyComparison(flag("prompts", 6), 24),
-  speed: await speeds(flag("rounds", 5)),
+  ...(counts.windows > 0 ? { perplexity: await perplexities(counts.windows) } : {}),
+  ...(counts.prompts > 0 ? { greedy: await greedyComparison(counts.prompts, flag("tokens", 24)) } : {}),
+  ...(counts.rounds > 0 ? { speed: await speeds(counts.rounds) } : {}),
 };
 console.log(JSON.stringify(report, null, 2));
 await theirs.dispose();
