@@ -56,7 +56,9 @@ def reference_frames(path):
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
     syntax = str(dataset.file_meta.TransferSyntaxUID)
-    for pixels, meta in get_decoder(syntax).iter_array(dataset, raw=True):
+    # The two corrections write into arrays that are read-only; stored_form does the same.
+    options = {"raw": True, "apply_j2k_sign_correction": False, "apply_jls_sign_correction": False}
+    for pixels, meta in get_decoder(syntax).iter_array(dataset, **options):
         pixels = np.array(pixels)
         colour = str(meta["photometric_interpretation"])
         if syntax in JPEG_FAMILY and pixels.ndim == 3 and colour.startswith("YBR_FULL"):

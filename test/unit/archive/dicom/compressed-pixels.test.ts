@@ -71,6 +71,39 @@ describe("lossless codecs give back what went in", () => {
     expect([...frame.values]).toEqual([7, 7, 7, 7, 1, 2, 3]);
   });
 
+  describe("JPEG XL", () => {
+    const shape = { rows: height, columns: width, samples: 3, photometric: "RGB" };
+    const octets = Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 13) % 256);
+    const jpegXl = () => encode("encodeJpegXl", { ...picture12, bits: 8, components: 3, octets });
+    const box = (type: string, content: Uint8Array) => {
+      const head = new Uint8Array(8);
+      new DataView(head.buffer).setUint32(0, 8 + content.length);
+      head.set(text(type), 4);
+      return joined([head, content]);
+    };
+
+    test("in a container of boxes", async () => {
+      const signature = box("JXL ", Uint8Array.of(13, 10, 0x87, 10));
+      const type = box("ftyp", joined([text("jxl "), new Uint8Array(4), text("jxl ")]));
+      const stream = joined([signature, type, box("jxlc", await jpegXl())]);
+      const frame = await frameOf(compressed({ shape, syntax: syntax.jpegXl, fragments: [stream] }));
+      expect(frame.values).toEqual(octets);
+    });
+
+    test("of another size than the header says, or cut: named", async () => {
+      const stream = await jpegXl();
+      const other = { ...shape, columns: width + 1 };
+      const cut = stream.subarray(0, stream.length >> 1);
+      for (const [described, fragment] of [
+        [other, stream],
+        [shape, cut],
+      ] as const) {
+        const file = compressed({ shape: described, syntax: syntax.jpegXl, fragments: [fragment] });
+        expect(await codeOf(frameOf(file))).toBe("pixel-data-damaged");
+      }
+    });
+  });
+
   test("deflated frames and encapsulated uncompressed frames", async () => {
     const shape = { rows: 1, columns: 4, frames: 2 };
     const plain = [Uint8Array.of(1, 2, 3, 4), Uint8Array.of(5, 6, 7, 8)];
@@ -135,6 +168,19 @@ describe("fragments and offset tables", () => {
     ["has the same entry twice", [0, 0, size]],
   ])("a table that %s is not believed", async (_, offsets) => {
     expect(await read(offsets)).toEqual([1, 2, 3]);
+  });
+
+  test("a true extended offset table is used", async () => {
+    // The first frame is in two fragments, which only the table says.
+    const [one, two, three] = fragments as [Uint8Array, Uint8Array, Uint8Array];
+    const octets = compressed({
+      shape,
+      syntax: syntax.rle,
+      fragments: [one.subarray(0, 32), one.subarray(32), two, three],
+      more: [element(0x7fe00001, "OV", [0, size + 8, size * 2 + 8])],
+    });
+    expect((await frameOf(octets, 1)).values[0]).toBe(1);
+    expect((await frameOf(octets, 3)).values[0]).toBe(3);
   });
 
   test("an extended offset table that lies is not believed", async () => {
