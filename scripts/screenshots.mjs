@@ -24,7 +24,6 @@ const guide = {
   studies: { file: "studies.png", size: { width: 1100, height: 560 } },
   "viewer-tools": { file: "viewer.png", size: { width: 1200, height: 700 } },
   answer: { file: "answer-dark.png", size: small },
-  "settings-help": { file: "help.png", element: 'section[aria-label="Help and about"]' },
 };
 
 const folder = await mkdtemp(path.join(os.tmpdir(), "meditron-screenshots-"));
@@ -41,7 +40,8 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--no-first-run"],
 });
 const page = await browser.newPage({ viewport: small });
-page.setDefaultTimeout(120_000);
+// Generous: a busy machine must not cost a whole walk.
+page.setDefaultTimeout(600_000);
 /** A whole answer with its evidence, on a busy machine. */
 const answered = { timeout: 900_000 };
 await mkdir(target, { recursive: true });
