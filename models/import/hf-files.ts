@@ -1,5 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import * as v from "valibot";
 import { AppError, appError } from "../../core/errors.ts";
 import { openByteSource } from "./byte-source.ts";
@@ -63,7 +63,15 @@ export async function openShards(folder: string): Promise<TensorSource> {
 }
 
 async function openShard(path: string): Promise<SafetensorsFile> {
-  const source = await openByteSource(path);
+  const source = await openByteSource(path).catch((cause: unknown) => {
+    if (!(cause instanceof AppError) || cause.code !== "file-not-found") throw cause;
+    throw appError(
+      "file-not-found",
+      `The model folder lacks ${basename(path)}. Weights in PyTorch's own format (.bin, .pt) are not read, because such ` +
+        "files can hold programs: save them as safetensors first.",
+      cause,
+    );
+  });
   try {
     return await readSafetensors(source);
   } catch (thrown) {
