@@ -81,7 +81,9 @@ async function endToEnd(): Promise<Step> {
     throw new Error("No Chromium was found. Name one in MEDITRON_CHROMIUM, or add --no-browser.");
   const playwright = path.join(root, "node_modules/@playwright/test/cli.js");
   const config = path.join(root, "test/e2e/playwright.config.ts");
-  const args = [playwright, "test", "-c", config, "--project", "chromium", "--reporter", "line", ...specs];
+  // What is traced takes its time: only a test that never ends is stopped.
+  const options = ["--project", "chromium", "--reporter", "line", "--timeout", "1200000"];
+  const args = [playwright, "test", "-c", config, ...options, ...specs];
   const result = await traced([process.execPath, ...args], {
     env: { ...process.env, NODE_ENV: "test", MEDITRON_CHROMIUM: chromium },
     cwd: root,
