@@ -35,11 +35,11 @@ export function archiveProcedures(
  * @throws archive-locked, bad-request
  */
 async function refuseLeftovers(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
+  const names = await readdir(folder).catch((): string[] => []);
   if (names.includes("archive.restore")) {
     throw appError("bad-request", "A restore into this data folder was cut short. Restore the backup again.");
   }
-  const objects = await readdir(path.join(folder, "objects")).catch(() => []);
+  const objects = await readdir(path.join(folder, "objects")).catch((): string[] => []);
   if (objects.length > 0) {
     throw appError(
       "archive-locked",

@@ -1,6 +1,6 @@
 import { mkdir, readdir, realpath, rm } from "node:fs/promises";
 import path from "node:path";
-import { appError } from "../../core/errors.ts";
+import { AppError, appError } from "../../core/errors.ts";
 import { fileSystemError } from "../../core/file-errors.ts";
 import type { Context } from "../context.ts";
 import { copyKeys, createKeyStore, keysName } from "../keys/key-store.ts";
@@ -31,6 +31,8 @@ export function backupProcedures(
           finished = event.type === "done";
           yield event;
         }
+      } catch (thrown) {
+        throw ofTarget(thrown);
       } finally {
         if (!finished) await removeBackup(target);
       }
@@ -69,22 +71,34 @@ export function backupProcedures(
   };
 }
 
-/** @throws bad-input */
+/** @throws bad-input, disk-full, read-only */
 async function makeEmptyFolder(target: string, dataFolder: string): Promise<void> {
-  try {
-    await mkdir(target, { recursive: true, mode: 0o700 });
-  } catch (thrown) {
-    throw (
-      fileSystemError(thrown) ?? appError("bad-input", "The folder for the backup cannot be made.", thrown)
-    );
-  }
+  const made = await mkdir(target, { recursive: true, mode: 0o700 }).catch((thrown: unknown) => {
+    const named = fileSystemError(thrown);
+    throw named
+      ? ofTarget(named)
+      : appError("bad-input", "The folder for the backup cannot be made.", thrown);
+  });
   const relative = path.relative(await realpath(dataFolder), await realpath(target));
   if (relative === "" || (!relative.startsWith("..") && !path.isAbsolute(relative))) {
+    if (made !== undefined) await rm(made, { recursive: true });
     throw appError("bad-input", "A backup inside the data folder is lost with it. Choose another folder.");
   }
   if ((await readdir(target)).length > 0) {
     throw appError("bad-input", "The folder for the backup is not empty. Choose a new or an empty one.");
   }
+}
+
+/** The archive's own words for a full or read-only disk are about the data folder. */
+function ofTarget(thrown: unknown): unknown {
+  const code = thrown instanceof AppError ? thrown.code : null;
+  if (code === "disk-full") {
+    return appError("disk-full", "The disk of the backup is full. Choose one with more room.", thrown);
+  }
+  if (code === "read-only") {
+    return appError("read-only", "The folder for the backup cannot be written to. Choose another.", thrown);
+  }
+  return thrown;
 }
 
 /** What was written, and nothing that somebody else put there meanwhile. */

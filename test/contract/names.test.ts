@@ -166,7 +166,7 @@ describe("names, identifiers, birth dates and accession numbers", () => {
       const ended = expect(importing()).rejects.toMatchObject({ code: "process-lost" });
       // Files of the first of several commits: most of the import is still to come.
       const objects = path.join(root, "data", "archive", "objects");
-      const shelves = async () => (await readdir(objects).catch(() => [])).length;
+      const shelves = async () => (await readdir(objects).catch((): string[] => [])).length;
       await expect.poll(shelves, { interval: 1, timeout: longMs }).toBeGreaterThan(5);
       await killArchive();
       await ended;
