@@ -1,3 +1,4 @@
+import { appError } from "../../core/errors.ts";
 import type { BaseConfigs } from "./base-configs.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { hfDecoderConfig } from "./hf-decoder.ts";
@@ -12,6 +13,7 @@ import type { ModelParts } from "./whole-models/model-folder.ts";
  */
 export async function openHfCheckpoint(folder: string, bases: BaseConfigs): Promise<Checkpoint> {
   const json = await readJson(folder, "config.json");
+  refuseQuantised(json);
   const read = wholeModelReader(json);
   // What cannot be imported is refused before gigabytes are looked at.
   const alone = read === null ? hfDecoderConfig(json) : null;
@@ -37,4 +39,14 @@ export async function openHfCheckpoint(folder: string, bases: BaseConfigs): Prom
 
 function languageAlone(config: ModelParts["config"], tensors: ModelParts["tensors"]): ModelParts {
   return { architecture: config.architecture, config, tensors, vision: null, tokenizerConfig: null };
+}
+
+/** GPTQ, AWQ, bitsandbytes, FP8: their tensors are other numbers under other names. */
+function refuseQuantised(json: object): void {
+  const quantised: unknown = (json as { quantization_config?: unknown }).quantization_config;
+  if (quantised === undefined || quantised === null) return;
+  throw appError(
+    "architecture-not-supported",
+    "The checkpoint is quantised already (quantization_config in config.json). Import the 16-bit one it was made of.",
+  );
 }

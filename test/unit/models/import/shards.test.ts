@@ -71,3 +71,13 @@ it.each([
   const input = { source, targetFolder: path.join(folder.path, "packs"), name: "tiny" };
   await expect(runImport(input)).rejects.toMatchObject({ code });
 });
+
+it("a checkpoint that is quantised already is refused by name", async () => {
+  const source = path.join(folder.path, "quantised");
+  await cp(path.join(fixtures, "tiny-llama"), source, { recursive: true });
+  const config = JSON.parse(await readFile(path.join(source, "config.json"), "utf8")) as object;
+  const quantised = { ...config, quantization_config: { quant_method: "gptq", bits: 4 } };
+  await writeFile(path.join(source, "config.json"), JSON.stringify(quantised));
+  const input = { source, targetFolder: path.join(folder.path, "packs"), name: "tiny" };
+  await expect(runImport(input)).rejects.toMatchObject({ code: "architecture-not-supported" });
+});
