@@ -10,7 +10,7 @@ import { appRoot, findFolders } from "../../host/folders.ts";
 import { headlessShell } from "../../host/headless-shell.ts";
 import { element, file, imageElements } from "../fixtures/dicom/build-dicom.ts";
 import { makeZip } from "../unit/archive/import/make-zip.ts";
-import { filesWithText } from "../unit/archive/store/test-archive.ts";
+import { filesWithTexts } from "../unit/archive/store/test-archive.ts";
 import { childPid } from "./child-pid.ts";
 import { doors, type OpenDoor } from "./doors.ts";
 
@@ -92,23 +92,15 @@ async function writeFiles(count: number): Promise<string> {
 }
 
 async function leaks(): Promise<string[]> {
-  const found: string[] = [];
   const texts = [...patient.name.split("^"), patient.id, patient.birthDate, patient.accession, japanese];
-  for (const text of texts) {
-    const except = path.join(root, "in");
-    for (const where of await filesWithText(root, text, { except })) {
-      found.push(`${String(text)} in ${path.relative(root, where)}`);
-    }
-  }
-  return found;
+  const found = await filesWithTexts(root, texts, { except: path.join(root, "in") });
+  return found.map(({ file: where, text }) => `${text} in ${path.relative(root, where)}`);
 }
 
-/** Large enough that it does not stay in memory. */
+/** Larger than what stays in memory. */
 async function uploadLarge(): Promise<void> {
-  for (let i = 1; i <= 3; i += 1) {
-    const input = { upload: "u", name: `${patient.name}/${i}.dcm` };
-    await client.upload("imports.upload", { input, body: new Uint8Array(dicom(200 + i, 4000)) });
-  }
+  const input = { upload: "u", name: `${patient.name}/1.dcm` };
+  await client.upload("imports.upload", { input, body: new Uint8Array(dicom(201, 3300)) });
 }
 
 async function killArchive(): Promise<void> {

@@ -93,13 +93,25 @@ export async function filesWithText(
   text: string | Uint8Array,
   options: { except?: string } = {},
 ): Promise<string[]> {
-  const found: string[] = [];
+  return (await filesWithTexts(folder, [text], options)).map(({ file }) => file);
+}
+
+/** The same for several texts; each file is read once. */
+export async function filesWithTexts(
+  folder: string,
+  texts: readonly (string | Uint8Array)[],
+  options: { except?: string } = {},
+): Promise<{ file: string; text: string }[]> {
+  const searched = texts.map((text) => ({ text, forms: formsOf(text) }));
+  const found: { file: string; text: string }[] = [];
   for (const file of await filesBelow(folder)) {
     if (options.except !== undefined && file.startsWith(options.except)) continue;
     // A file that went while the list was read holds nothing any more.
     const octets = await readFile(file).catch(() => Buffer.alloc(0));
-    const inName = typeof text === "string" && path.relative(folder, file).includes(text);
-    if (inName || formsOf(text).some((form) => octets.includes(form))) found.push(file);
+    for (const { text, forms } of searched) {
+      const inName = typeof text === "string" && path.relative(folder, file).includes(text);
+      if (inName || forms.some((form) => octets.includes(form))) found.push({ file, text: String(text) });
+    }
   }
   return found;
 }
