@@ -29,7 +29,7 @@ const skipped = 16;
 
 const ours = await openOurs(pack, { name: "ours", threads, level: null });
 const theirs = await openLlamaCpp(gguf, threads);
-const text = await readFile(new URL("../text.txt", import.meta.url), "utf8");
+const text = await readFile(new URL("text.txt", import.meta.url), "utf8");
 const ids = ours.encode(text);
 
 async function negativeLogLikelihood(engine: Engine, window: readonly number[]): Promise<number> {
