@@ -47,21 +47,22 @@ export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers 
   useEffect(() => {
     const controller = new AbortController();
     const { signal } = controller;
-    async function load() {
-      const isRunning = (id: string) => given.current.has(id);
-      for await (const { records, lost } of listAnswers(client, studyInstanceUid, { signal, isRunning })) {
+    const isRunning = (id: string) => given.current.has(id);
+    const saved = listAnswers(client, studyInstanceUid, { signal, isRunning });
+    async function show() {
+      for await (const { records, lost } of saved) {
         if (signal.aborted) return;
         setLoadError(lost.length === 0 ? null : lostText(lost));
         setCards((all) => {
           // Answers that are still being given stay, of whichever study; the rest is read anew.
           const open = all.filter(isOpen);
           const openIds = new Set(open.map((card) => card.id));
-          const saved = records.map(cardOfRecord).filter((card) => !openIds.has(card.id));
-          return [...saved, ...open].toSorted((a, b) => a.askedAt.localeCompare(b.askedAt));
+          const others = records.map(cardOfRecord).filter((card) => !openIds.has(card.id));
+          return [...others, ...open].toSorted((a, b) => a.askedAt.localeCompare(b.askedAt));
         });
       }
     }
-    load().catch((thrown: unknown) => {
+    show().catch((thrown: unknown) => {
       if (!signal.aborted) setLoadError(`Earlier answers could not be read. ${errorRecord(thrown).message}`);
     });
     return () => controller.abort();
@@ -124,7 +125,7 @@ export function useAnswers(client: Client, studyInstanceUid: StudyUid): Answers 
       const card = cards.find((one) => one.key === key);
       const id = card?.id;
       if (!id || running.current.has(key)) return;
-      setCards(changeCard(key, (card) => ({ ...card, status: { type: "testing", progress: null } })));
+      setCards(changeCard(key, (one) => ({ ...one, status: { type: "testing", progress: null } })));
       const { question } = card;
       void follow({ key, question }, (signal) => client.stream("answers.ground", { id }, signal));
     },

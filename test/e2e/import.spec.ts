@@ -10,7 +10,7 @@ test("an import is cancelled, says so, and the next one runs", async ({ app }) =
   await expect(page.locator("tr.study")).toHaveCount(1);
   const pid = childPid(app.hostPid(), "archive");
   test.skip(pid === null, "the process of the archive cannot be held still here");
-  const files = [];
+  const files: string[] = [];
   for (let number = 2; number < 8; number += 1) {
     files.push(await makeMarkFile(app.folder, { patient: `Many^${number}`, id: `MARK-${number}` }));
   }
