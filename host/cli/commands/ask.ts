@@ -157,7 +157,7 @@ const stateWords: Readonly<Record<SentenceState, string>> = {
   diffuse: "Rests on the image as a whole",
   absent: "Absence: no region",
   unsupported: "Not explained by the image",
-  uncalibrated: "Tested, but this pack has no calibration",
+  uncalibrated: "Not tested: this pack has no calibration",
   untested: "Not tested",
 };
 
