@@ -63,6 +63,9 @@ async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return;
   const gone = once(child, "exit");
   child.kill("SIGTERM");
+  // A host that does not end by itself must not hold up the tests behind it.
+  const late = setTimeout(() => child.kill("SIGKILL"), 20_000);
+  void gone.finally(() => clearTimeout(late));
   await gone;
 }
 

@@ -9,7 +9,7 @@ export default defineConfig({
   outputDir: "../../test-results/e2e",
   // Hosts, archives and models share two cores at the least.
   workers: 1,
-  timeout: 120_000,
+  timeout: 240_000,
   expect: { timeout: 20_000 },
   reporter: [["list"]],
   forbidOnly: true,
