@@ -60,7 +60,7 @@ export async function startHost(given?: { folder: string; env: NodeJS.ProcessEnv
 }
 
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, "exit");
   child.kill("SIGTERM");
   // A host that does not end by itself must not hold up the tests behind it.
