@@ -129,8 +129,7 @@ export function createApp(options: AppOptions): App {
     handle,
     takeFolder,
     async stop() {
-      await archive.stop();
-      await inference.stop();
+      await Promise.all([archive.end(), inference.end()]);
       const owned = await owner?.catch(() => null);
       owner = null;
       await owned?.release();

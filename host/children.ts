@@ -1,5 +1,5 @@
 import { fork } from "node:child_process";
-import { throwIfAborted } from "../core/errors.ts";
+import { appError, throwIfAborted } from "../core/errors.ts";
 import type { Port } from "../core/port.ts";
 import { type ApiKinds, connectApi } from "../core/rpc.ts";
 import { logChildOutput } from "./child-output.ts";
@@ -16,6 +16,11 @@ export interface Child<Api> {
   bare(): Api;
   /** Ends the process, after `finish` where it was prepared; the next call starts it again. */
   stop(): Promise<void>;
+  /**
+   * The same for good: a call after it ends with process-lost. Else work that is stopped with the app (an answer that
+   * saves what it has) would start a process which keeps the app from ending, without owning the data folder.
+   */
+  end(): Promise<void>;
 }
 
 interface Life<Api> {
@@ -39,6 +44,7 @@ const finishMs = 3_000;
 
 export function createChild<Api extends object>(options: ChildOptions<Api>): Child<Api> {
   let life: Life<Api> | null = null;
+  let over = false;
 
   function start(): Life<Api> {
     const port = options.spawn(options.script, options.log);
@@ -56,7 +62,25 @@ export function createChild<Api extends object>(options: ChildOptions<Api>): Chi
     return started;
   }
 
-  const running = () => (life ??= start());
+  function running(): Life<Api> {
+    if (over) throw appError("process-lost", "The app is being closed.");
+    return (life ??= start());
+  }
+
+  async function stop(): Promise<void> {
+    const ending = life;
+    life = null;
+    if (!ending) return;
+    if (ending.prepared && options.finish) {
+      const enough = AbortSignal.timeout(finishMs);
+      const late = new Promise((resolve) => enough.addEventListener("abort", resolve, { once: true }));
+      await Promise.race([
+        ending.prepared.then(() => options.finish?.(ending.api, enough)).catch(() => undefined),
+        late,
+      ]);
+    }
+    ending.port.close();
+  }
 
   return {
     bare: () => running().api,
@@ -74,19 +98,10 @@ export function createChild<Api extends object>(options: ChildOptions<Api>): Chi
       throwIfAborted(signal);
       return current.api;
     },
-    async stop() {
-      const ending = life;
-      life = null;
-      if (!ending) return;
-      if (ending.prepared && options.finish) {
-        const enough = AbortSignal.timeout(finishMs);
-        const late = new Promise((resolve) => enough.addEventListener("abort", resolve, { once: true }));
-        await Promise.race([
-          ending.prepared.then(() => options.finish?.(ending.api, enough)).catch(() => undefined),
-          late,
-        ]);
-      }
-      ending.port.close();
+    stop,
+    end() {
+      over = true;
+      return stop();
     },
   };
 }

@@ -22,7 +22,7 @@ const archive: Partial<ArchiveApi> = {
   close: () => Promise.resolve(),
   async listStudies({ search }, signal) {
     if (search === "hang") await untilAborted(signal);
-    if (search === "boom") throw new Error("DOE^JANE in /home/someone/secret.dcm");
+    if (search === "boom") throw new Error("DOE^JANE in /images/secret.dcm");
     return [];
   },
   async *checkFiles({ paths }, signal) {

@@ -55,7 +55,7 @@ describe("the log", () => {
   const read = () => readFile(path.join(folder, "app.log"), "utf8");
 
   it("keeps where and what, and of a cause its kind and place but not its words", async () => {
-    const cause = Object.assign(new Error("DOE^JANE in /home/someone/DOE_JANE.dcm"), { code: "ENOENT" });
+    const cause = Object.assign(new Error("DOE^JANE in /images/DOE_JANE.dcm"), { code: "ENOENT" });
     createLog(folder).write({ where: "studies.list", what: "internal", cause });
     const [line] = (await read()).trim().split("\n");
     const entry = JSON.parse(line!) as { where: string; code: string; stack: string[] };
@@ -65,7 +65,7 @@ describe("the log", () => {
   });
 
   it("keeps the cause of a cause as sparingly", async () => {
-    const cause = appError("read-only", "no", new TypeError("/home/someone/DOE.dcm"));
+    const cause = appError("read-only", "no", new TypeError("/images/DOE.dcm"));
     createLog(folder).write({ where: "x", what: "y", cause });
     expect(JSON.parse((await read()).trim())).toMatchObject({ cause: { error: "TypeError" } });
     expect(await read()).not.toContain("DOE");
@@ -94,7 +94,7 @@ describe("what a child process prints", () => {
     const output = new PassThrough();
     logChildOutput(output, "archive", { write: (entry) => void entries.push(entry) });
     output.write("importPaths failed: Error ENOE");
-    output.write("NT\n    at open (/home/jane/app/dist/archive/process.js:10:2)\nDOE^JANE is damaged\n");
+    output.write("NT\n    at open (/app/dist/archive/process.js:10:2)\nDOE^JANE is damaged\n");
     output.end("readFrame failed: DOE^JANE x y\n");
     await finished(output.resume());
     expect(entries).toEqual([
