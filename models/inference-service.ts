@@ -8,10 +8,11 @@ import { appError } from "../core/errors.ts";
 import { importModel } from "./import/import-model.ts";
 import { type CheckedPack, checkPack, packSummary } from "./pack/read-pack.ts";
 import { PackShelf } from "./pack-shelf.ts";
+import type { RuntimeOpeners } from "./runtime/runtime.ts";
 
 /** What the inference process serves: one shelf of packs, and the work on them. */
-export function createInferenceService(): InferenceApi {
-  const packs = new PackShelf();
+export function createInferenceService(openers: RuntimeOpeners): InferenceApi {
+  const packs = new PackShelf(openers);
   return {
     configure: async (settings) => packs.configure(settings),
     listPacks: (_, signal) => packs.list(signal),

@@ -11,10 +11,8 @@ import type { Picture } from "./image/picture.ts";
 import type { LoadedPack } from "./loaded-pack.ts";
 import type { PackContents } from "./pack/pack-contents.ts";
 import { readPack } from "./pack/read-pack.ts";
-import { OrtLanguageModel } from "./runtime/language-model.ts";
 import type { ChosenProvider } from "./runtime/providers.ts";
 import { ReaderPool } from "./runtime/reader-pool.ts";
-import { OrtVisionModel } from "./runtime/vision-model.ts";
 import { ChatTemplate } from "./text/chat-template.ts";
 import { TextTokenizer } from "./text/tokenizer.ts";
 
@@ -35,7 +33,8 @@ export async function openPack(
   const template = new ChatTemplate(contents.chatTemplate.source, contents.chatTemplate.tokens);
   const stopIds = new Set(contents.stopTokens.map((token) => stopId(tokenizer, token)));
   const references = await Promise.all(contents.references.map((one) => readReference(one, contents.image)));
-  const language = await OrtLanguageModel.open(
+  const { runtime } = provider;
+  const language = await runtime.openLanguage(
     {
       embed: contents.graphs.embed,
       decoder: contents.graphs.decoder,
@@ -47,7 +46,7 @@ export async function openPack(
   try {
     const { width, height, tokens } = contents.image;
     const source = { graph: contents.graphs.vision, width, height, tokens, hidden: language.hidden };
-    const vision = await OrtVisionModel.open(source, provider);
+    const vision = await runtime.openVision(source, provider);
     const readers = new ReaderPool(language);
     const encoder = new ImageEncoder(vision, contents.image);
     const warming = warmUp(encoder, references);

@@ -5,6 +5,7 @@ import type { LoadedPack } from "./loaded-pack.ts";
 import { type InstalledPack, openPack } from "./open-pack.ts";
 import { findPacks } from "./pack/read-pack.ts";
 import { ProviderChoice } from "./runtime/providers.ts";
+import { openRuntime, type Runtime, type RuntimeOpeners } from "./runtime/runtime.ts";
 
 /** A loaded pack in use; it stays loaded until `release`. */
 export interface PackLease {
@@ -27,11 +28,18 @@ interface Shelved {
 export class PackShelf {
   #settings: InferenceSettings = { packFolders: [], provider: "auto", threads: null, stateFolder: null };
   #current: Shelved | null = null;
-  #providers = new ProviderChoice(this.#settings);
+  #runtime: Promise<Runtime> | null = null;
+  #providers: ProviderChoice;
+  readonly #openers: RuntimeOpeners;
+
+  constructor(openers: RuntimeOpeners) {
+    this.#openers = openers;
+    this.#providers = this.#choice();
+  }
 
   configure(settings: InferenceSettings): void {
     this.#settings = settings;
-    this.#providers = new ProviderChoice(settings);
+    this.#providers = this.#choice();
     this.#replace(null);
   }
 
@@ -86,6 +94,17 @@ export class PackShelf {
 
   async dispose(): Promise<void> {
     this.#replace(null);
+  }
+
+  /** The runtime stays for the life of the process, whatever the settings. */
+  #choice(): ProviderChoice {
+    return new ProviderChoice(this.#settings, () => {
+      this.#runtime ??= openRuntime(this.#openers).catch((thrown: unknown) => {
+        this.#runtime = null;
+        throw thrown;
+      });
+      return this.#runtime;
+    });
   }
 
   #installed(signal: AbortSignal): Promise<InstalledPack[]> {

@@ -2,13 +2,20 @@ import type { Port } from "../core/port.ts";
 import { serveApi } from "../core/rpc.ts";
 import type { InferenceApi } from "./api.ts";
 import { createInferenceService } from "./inference-service.ts";
+import { runtimeOpeners } from "./runtime/runtime.ts";
 
 /** The inference process: the only one that loads ONNX Runtime. */
 
 const port = parentPort();
-serveApi<InferenceApi>(port, createInferenceService(), logFailure);
+// Models that were in a thread are lost with it: the host starts this process again with the next question.
+serveApi<InferenceApi>(port, createInferenceService(runtimeOpeners(endNow)), logFailure);
 // Nothing here outlives the app, and native work in progress must not keep the process alive.
-port.onExit(() => process.exit(0));
+port.onExit(endNow);
+
+/** `process.exit` would wait for a thread that computes in native code. */
+function endNow(): void {
+  process.kill(process.pid, "SIGKILL");
+}
 
 /** Messages may name files of the user: the log gets what failed and where, no words. */
 function logFailure(name: string, cause: unknown): void {

@@ -15,6 +15,7 @@ const nodeParts = [
   { part: "archive", entry: "archive/process.ts", file: "archive/process.js" },
   { part: "archive", entry: "archive/dicom/codecs/decode-worker.ts", file: "archive/decode-worker.js" },
   { part: "models", entry: "models/process.ts", file: "models/process.js" },
+  { part: "models", entry: "models/runtime/binding/worker.ts", file: "models/runtime-worker.js" },
   { part: "host", entry: "host/cli.ts", file: "host/cli.js", executable: true },
   { part: "electron", entry: "electron/main.ts", file: "electron/main.js" },
   // A sandboxed preload cannot be an ES module.

@@ -1,7 +1,7 @@
 import type { PackSummary } from "../../core/model-pack.ts";
 import type { Calibration } from "../evidence/calibration.ts";
 import type { PackPrompt } from "./pack-schema.ts";
-import type { GraphSource } from "../runtime/ort/session.ts";
+import type { GraphSource } from "../runtime/engine.ts";
 
 /** The `image` block of pack.json: how a view becomes pixels of the model input. */
 export interface PackImage {

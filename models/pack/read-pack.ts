@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { PackCard, PackSummary } from "../../core/model-pack.ts";
 import { AppError, throwIfAborted } from "../../core/errors.ts";
 import { calibrationFault } from "../evidence/calibration.ts";
-import type { GraphSource } from "../runtime/ort/session.ts";
+import type { GraphSource } from "../runtime/engine.ts";
 import { checkGraphReferences, graphLimit, parseGraph } from "./graph-references.ts";
 import type { PackContents } from "./pack-contents.ts";
 import {

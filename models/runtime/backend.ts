@@ -1,6 +1,6 @@
 /**
- * What the rest of the app knows of a running model: numbers in, numbers out. The only implementation is the one
- * over ONNX Runtime beside this file; nothing outside `models/runtime` names sessions, bindings or caches' memory.
+ * What the rest of the app knows of a running model: numbers in, numbers out. Both runtimes beside this file serve it
+ * (`runtime.ts` says which is taken); nothing outside `models/runtime` names sessions, bindings or caches' memory.
  */
 
 /** Keys and values of some tokens, as long as nobody forgets them; they belong to their places in the sequence. */

@@ -1,8 +1,13 @@
 import { appError } from "../../core/errors.ts";
 import type { Cache, CachedTokens } from "./backend.ts";
-import type { DeviceTensor } from "./ort/device-memory.ts";
-import type { Binding, Session } from "./ort/session.ts";
-import { Tensor, zeros } from "./ort/tensor.ts";
+import {
+  type DeviceTensor,
+  type Engine,
+  type GraphBinding,
+  type GraphSession,
+  type GraphTensor,
+  zeros,
+} from "./engine.ts";
 
 export interface CacheShape {
   readonly layers: number;
@@ -16,22 +21,25 @@ const step = 256;
 /** Tokens on a device, whose memory is taken at once: what lies there cannot be moved from here. */
 export const deviceCapacity = 2048;
 
-type CacheTensor = Tensor<Float32Array> | DeviceTensor;
+type MainTensor = GraphTensor<Float32Array>;
+type CacheTensor = MainTensor | DeviceTensor;
 
 /**
  * Keys and values of one sequence, [1, kvHeads, capacity, headSize] a layer and side. The same tensor is bound as
  * past and as present, so that the graph adds new tokens in place and nothing is copied.
  */
 export class KeyValueCache implements Cache {
-  readonly #session: Session;
+  readonly #engine: Engine;
+  readonly #session: GraphSession;
   readonly #shape: CacheShape;
-  readonly #binding: Binding;
+  readonly #binding: GraphBinding;
   #tensors: CacheTensor[] = [];
   #capacity = 0;
   #length = 0;
   #idle: Promise<unknown> = Promise.resolve();
 
-  constructor(session: Session, shape: CacheShape) {
+  constructor(engine: Engine, session: GraphSession, shape: CacheShape) {
+    this.#engine = engine;
     this.#session = session;
     this.#shape = shape;
     this.#binding = session.bind();
@@ -42,7 +50,7 @@ export class KeyValueCache implements Cache {
   }
 
   /** Bound to this cache's memory; the caller binds the other inputs. */
-  get binding(): Binding {
+  get binding(): GraphBinding {
     return this.#binding;
   }
 
@@ -55,7 +63,7 @@ export class KeyValueCache implements Cache {
     if (this.#session.device !== null || from < 0 || tokens < 1 || to > this.#length) return null;
     const { kvHeads, headSize } = this.#shape;
     const parts = this.#tensors.map((tensor) => {
-      const { data } = tensor as Tensor<Float32Array>;
+      const { data } = tensor as MainTensor;
       const part = zeros(kvHeads * tokens * headSize);
       for (let head = 0; head < kvHeads; head += 1) {
         const start = (head * this.#capacity + from) * headSize;
@@ -71,7 +79,7 @@ export class KeyValueCache implements Cache {
     this.reserve(tokens);
     const { kvHeads, headSize } = this.#shape;
     for (const [index, part] of parts.entries()) {
-      const { data } = this.#tensors[index] as Tensor<Float32Array>;
+      const { data } = this.#tensors[index] as MainTensor;
       for (let head = 0; head < kvHeads; head += 1) {
         const kept = part.subarray(head * tokens * headSize, (head + 1) * tokens * headSize);
         data.set(kept, (head * this.#capacity + from) * headSize);
@@ -138,17 +146,17 @@ export class KeyValueCache implements Cache {
     return [1, this.#shape.kvHeads, capacity, this.#shape.headSize];
   }
 
-  #grown(old: CacheTensor | undefined, capacity: number): Tensor<Float32Array> {
+  #grown(old: CacheTensor | undefined, capacity: number): MainTensor {
     const { kvHeads, headSize } = this.#shape;
     const values = zeros(kvHeads * capacity * headSize);
-    if (old instanceof Tensor) {
+    if (old && "data" in old) {
       for (let head = 0; head < kvHeads; head += 1) {
         const start = head * this.#capacity * headSize;
         const held = old.data.subarray(start, start + this.#length * headSize);
         values.set(held, head * capacity * headSize);
       }
     }
-    return new Tensor(values, this.#tensorShape(capacity));
+    return this.#engine.tensor(values, this.#tensorShape(capacity));
   }
 }
 

@@ -1,8 +1,15 @@
 import { appError, throwIfAborted } from "../../core/errors.ts";
 import type { Cache, ForwardRequest, LanguageModel, TokenSpan } from "./backend.ts";
 import { type CacheShape, deviceCapacity, KeyValueCache } from "./kv-cache.ts";
-import { type GraphSource, Session, type SessionOptions } from "./ort/session.ts";
-import { Tensor, zeros } from "./ort/tensor.ts";
+import {
+  type Engine,
+  type GraphSession,
+  type GraphSource,
+  type GraphTensor,
+  type SessionOptions,
+  zeros,
+} from "./engine.ts";
+import { cApi } from "./ort/engine.ts";
 
 export interface LanguageModelSource {
   /** Null: a decoder that is only given embeddings. */
@@ -13,21 +20,20 @@ export interface LanguageModelSource {
   readonly contextLength: number;
 }
 
-/** Tokens that one run of the graph reads, so that a long prompt needs no huge intermediate tensors. */
-const chunk = 256;
-
 /** The language model of a pack on ONNX Runtime; docs/packs.md describes the graphs. */
 export class OrtLanguageModel implements LanguageModel {
   readonly hidden: number;
   readonly vocabulary: number;
   readonly contextLength: number;
-  readonly #embed: Session | null;
-  readonly #decoder: Session;
+  readonly #engine: Engine;
+  readonly #embed: GraphSession | null;
+  readonly #decoder: GraphSession;
   readonly #shape: CacheShape;
   /** Whether image tokens see each other, so that an image must be read in one run. */
   readonly #imageBlocks: boolean;
 
-  private constructor(embed: Session | null, decoder: Session, source: LanguageModelSource) {
+  private constructor(engine: Engine, { embed, decoder }: Graphs, source: LanguageModelSource) {
+    this.#engine = engine;
     this.#embed = embed;
     this.#decoder = decoder;
     this.vocabulary = source.vocabulary;
@@ -44,11 +50,16 @@ export class OrtLanguageModel implements LanguageModel {
     };
   }
 
-  static async open(source: LanguageModelSource, options: SessionOptions): Promise<OrtLanguageModel> {
+  static async open(
+    source: LanguageModelSource,
+    options: SessionOptions,
+    engine: Engine = cApi,
+  ): Promise<OrtLanguageModel> {
     // A table look-up gains nothing on a graphics card.
-    const embed = source.embed && (await Session.open(source.embed, { ...options, provider: null }));
+    const embed = source.embed && (await engine.open(source.embed, { ...options, provider: null }));
     try {
-      return new OrtLanguageModel(embed, await Session.open(source.decoder, options), source);
+      const decoder = await engine.open(source.decoder, options);
+      return new OrtLanguageModel(engine, { embed, decoder }, source);
     } catch (thrown) {
       await embed?.dispose();
       throw thrown;
@@ -56,16 +67,17 @@ export class OrtLanguageModel implements LanguageModel {
   }
 
   createCache(): Cache {
-    return new KeyValueCache(this.#decoder, this.#shape);
+    return new KeyValueCache(this.#engine, this.#decoder, this.#shape);
   }
 
   async embed(ids: readonly number[], signal: AbortSignal): Promise<Float32Array> {
     if (!this.#embed) throw appError("model-failed", "This model has no table of tokens.");
-    const output = new Tensor(new Float32Array(ids.length * this.hidden), [ids.length, this.hidden]);
+    const values = new Float32Array(ids.length * this.hidden);
+    const output = this.#engine.tensor(values, [ids.length, this.hidden]);
     if (ids.length > 0) {
       await runOnce(
         this.#embed,
-        { inputs: { input_ids: idTensor(ids) }, outputs: { embeddings: output } },
+        { inputs: { input_ids: this.#ids(ids) }, outputs: { embeddings: output } },
         signal,
       );
     }
@@ -119,9 +131,9 @@ export class OrtLanguageModel implements LanguageModel {
     await this.#decoder.dispose();
   }
 
-  /** Where a run over the tokens from `start` on ends. */
+  /** Where a run over the tokens from `start` on ends: a long prompt needs no huge intermediate tensors. */
   #runEnd(start: number, tokens: number, images: readonly TokenSpan[]): number {
-    const wanted = start + chunk;
+    const wanted = start + this.#engine.chunk;
     const cut = this.#imageBlocks
       ? images.find(({ first, end }) => first < wanted && wanted < end)
       : undefined;
@@ -138,14 +150,15 @@ export class OrtLanguageModel implements LanguageModel {
     const total = cache.length + tokens;
     // The graph computes at least one row: kernels do not all take empty matrices.
     const wanted = rows.length > 0 ? rows : [tokens - 1];
-    const logits = new Tensor(zeros(wanted.length * this.vocabulary), [wanted.length, this.vocabulary]);
-    const inputs = {
-      inputs_embeds: new Tensor(embeddings, [1, tokens, this.hidden]),
+    const engine = this.#engine;
+    const logits = engine.tensor(zeros(wanted.length * this.vocabulary), [wanted.length, this.vocabulary]);
+    const inputs: Record<string, GraphTensor> = {
+      inputs_embeds: engine.tensor(embeddings, [1, tokens, this.hidden]),
       // GroupQueryAttention counts the valid tokens, these included, less one.
-      seqlens_k: new Tensor(Int32Array.of(total - 1), [1]),
-      total_sequence_length: new Tensor(Int32Array.of(total), []),
-      logit_rows: idTensor(wanted),
-      ...(this.#imageBlocks ? { image_blocks: blockTensor(tokens, images) } : {}),
+      seqlens_k: engine.tensor(Int32Array.of(total - 1), [1]),
+      total_sequence_length: engine.tensor(Int32Array.of(total), []),
+      logit_rows: this.#ids(wanted),
+      ...(this.#imageBlocks ? { image_blocks: engine.tensor(imageBlocks(tokens, images), [1, tokens]) } : {}),
     };
     const { binding } = cache;
     for (const [name, tensor] of Object.entries(inputs)) binding.input(name, tensor);
@@ -157,15 +170,25 @@ export class OrtLanguageModel implements LanguageModel {
     }
     return logits.data;
   }
+
+  #ids(ids: readonly number[]): GraphTensor<BigInt64Array> {
+    const values = BigInt64Array.from(ids, (id) => BigInt(id));
+    return this.#engine.tensor(values, [ids.length]);
+  }
+}
+
+interface Graphs {
+  readonly embed: GraphSession | null;
+  readonly decoder: GraphSession;
 }
 
 interface Tensors {
-  readonly inputs: Readonly<Record<string, Tensor>>;
-  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly inputs: Readonly<Record<string, GraphTensor>>;
+  readonly outputs: Readonly<Record<string, GraphTensor>>;
 }
 
 /** Runs a graph without state; the inputs end with it, the outputs are the caller's. */
-export async function runOnce(session: Session, tensors: Tensors, signal: AbortSignal): Promise<void> {
+export async function runOnce(session: GraphSession, tensors: Tensors, signal: AbortSignal): Promise<void> {
   const binding = session.bind();
   try {
     for (const [name, tensor] of Object.entries(tensors.inputs)) binding.input(name, tensor);
@@ -177,18 +200,11 @@ export async function runOnce(session: Session, tensors: Tensors, signal: AbortS
   }
 }
 
-function idTensor(ids: readonly number[]): Tensor<BigInt64Array> {
-  return new Tensor(
-    BigInt64Array.from(ids, (id) => BigInt(id)),
-    [ids.length],
-  );
-}
-
 /** int64 [1, tokens]: 0 for text, the images numbered from 1. */
-function blockTensor(tokens: number, images: readonly TokenSpan[]): Tensor<BigInt64Array> {
+function imageBlocks(tokens: number, images: readonly TokenSpan[]): BigInt64Array {
   const blocks = new BigInt64Array(tokens);
   for (const [index, { first, end }] of images.entries()) blocks.fill(BigInt(index + 1), first, end);
-  return new Tensor(blocks, [1, tokens]);
+  return blocks;
 }
 
 function fixed(dimension: number | undefined): number {

@@ -5,8 +5,9 @@ import { appError, toAppError } from "../../core/errors.ts";
 import type { ProviderStatus } from "../../core/model-pack.ts";
 import type { InferenceSettings } from "../api.ts";
 import { OrtLanguageModel } from "./language-model.ts";
-import type { SessionOptions, SessionProvider } from "./ort/session.ts";
+import type { SessionOptions, SessionProvider } from "./engine.ts";
 import { probe, probeDecoder, probeEmbeddings } from "./probe-graph.ts";
+import type { Runtime } from "./runtime.ts";
 
 /** A provider that this platform may have, by the name that settings use. */
 export interface Candidate {
@@ -17,7 +18,9 @@ export interface Candidate {
 }
 
 export interface ChosenProvider extends SessionOptions {
+  /** What an answer says it was made on. */
   readonly name: string;
+  readonly runtime: Runtime;
 }
 
 const webgpu: Candidate = {
@@ -56,25 +59,33 @@ export interface ProbeResult {
 
 export type Probe = (provider: SessionProvider | null, threads: number) => Promise<ProbeResult>;
 
+/** What the machine has; tests give their own. */
+export interface ProviderMachine {
+  readonly candidates: readonly Candidate[];
+  readonly probe: Probe;
+}
+
 /**
  * Chooses what models run on. "auto" tries each candidate with a small decoder, compares its numbers with the CPU's
  * and takes the fastest that is right. A graphics driver that ends the process leaves a file behind in `stateFolder`;
- * the next start sees it and leaves that provider out.
+ * the next start sees it and leaves that provider out. The second runtime runs on the CPU alone.
  */
 export class ProviderChoice {
   readonly #settings: InferenceSettings;
+  readonly #runtime: () => Promise<Runtime>;
   readonly #candidates: readonly Candidate[];
   readonly #probe: Probe;
   #tried: Promise<ProviderStatus[]> | null = null;
 
   constructor(
     settings: InferenceSettings,
-    candidates = candidatesFor(process.platform),
-    tryOut: Probe = runProbe,
+    runtime: () => Promise<Runtime>,
+    machine: ProviderMachine = { candidates: candidatesFor(process.platform), probe: runProbe },
   ) {
     this.#settings = settings;
-    this.#candidates = candidates;
-    this.#probe = tryOut;
+    this.#runtime = runtime;
+    this.#candidates = machine.candidates;
+    this.#probe = machine.probe;
   }
 
   get threads(): number {
@@ -85,8 +96,10 @@ export class ProviderChoice {
   async choose(signal: AbortSignal): Promise<ChosenProvider> {
     const { threads } = this;
     const asked = this.#settings.provider;
+    const runtime = await this.#runtime();
+    const cpu = { name: runtime.instead === null ? "cpu" : "cpu, second runtime", provider: null };
     // No graphics driver is touched for someone who has chosen the CPU.
-    if (asked === "cpu") return { name: "cpu", provider: null, threads };
+    if (asked === "cpu") return { ...cpu, threads, runtime };
     const statuses = await this.statuses(signal);
     const taken = statuses.find(({ status }) => status === "in-use");
     if (!taken) {
@@ -98,7 +111,7 @@ export class ProviderChoice {
       );
     }
     const provider = this.#candidates.find(({ name }) => name === taken.name)?.session ?? null;
-    return { name: taken.name, provider, threads };
+    return { ...(provider === null ? cpu : { name: taken.name, provider }), threads, runtime };
   }
 
   /** Each provider with what was found, the CPU first. Tried once a process. */
@@ -112,6 +125,8 @@ export class ProviderChoice {
   }
 
   async #tryAll(): Promise<ProviderStatus[]> {
+    const { instead } = await this.#runtime();
+    if (instead !== null) return this.#cpuAlone(instead);
     const tries: Try[] = [];
     for (const candidate of this.#candidates) tries.push(await this.#try(candidate));
     // Where nothing else runs there is nothing to compare, and a start need not wait for it.
@@ -121,6 +136,21 @@ export class ProviderChoice {
       ...tries.map((one) => judged(one, cpu)),
     ];
     return chosen(found, this.#settings.provider);
+  }
+
+  #cpuAlone(reason: string): ProviderStatus[] {
+    const { provider } = this.#settings;
+    const cpu: ProviderStatus = {
+      name: "cpu",
+      status: provider === "auto" || provider === "cpu" ? "in-use" : "works",
+      reason: `Through the second, slower way to the model runtime. The first one failed: ${reason}`,
+      probe_ms: null,
+    };
+    const others = this.#candidates.map(({ name }): ProviderStatus => {
+      const why = "The second way to the model runtime, in use here, runs on the CPU alone.";
+      return { name, status: "not-available", reason: why, probe_ms: null };
+    });
+    return [cpu, ...others];
   }
 
   async #try({ name, session, missing }: Candidate): Promise<Try> {

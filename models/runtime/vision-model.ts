@@ -1,7 +1,7 @@
 import type { VisionModel } from "./backend.ts";
 import { runOnce } from "./language-model.ts";
-import { type GraphSource, Session, type SessionOptions } from "./ort/session.ts";
-import { Tensor, zeros } from "./ort/tensor.ts";
+import { type Engine, type GraphSession, type GraphSource, type SessionOptions, zeros } from "./engine.ts";
+import { cApi } from "./ort/engine.ts";
 
 export interface VisionModelSource {
   readonly graph: GraphSource;
@@ -16,11 +16,13 @@ export interface VisionModelSource {
 export class OrtVisionModel implements VisionModel {
   readonly tokens: number;
   readonly hidden: number;
-  readonly #session: Session;
+  readonly #engine: Engine;
+  readonly #session: GraphSession;
   readonly #width: number;
   readonly #height: number;
 
-  private constructor(session: Session, source: VisionModelSource) {
+  private constructor(engine: Engine, session: GraphSession, source: VisionModelSource) {
+    this.#engine = engine;
     this.#session = session;
     this.tokens = source.tokens;
     this.hidden = source.hidden;
@@ -28,14 +30,18 @@ export class OrtVisionModel implements VisionModel {
     this.#height = source.height;
   }
 
-  static async open(source: VisionModelSource, options: SessionOptions): Promise<OrtVisionModel> {
-    return new OrtVisionModel(await Session.open(source.graph, options), source);
+  static async open(
+    source: VisionModelSource,
+    options: SessionOptions,
+    engine: Engine = cApi,
+  ): Promise<OrtVisionModel> {
+    return new OrtVisionModel(engine, await engine.open(source.graph, options), source);
   }
 
   async encode(pixels: Float32Array, count: number, signal: AbortSignal): Promise<Float32Array> {
     const shape = [count, this.tokens, this.hidden];
-    const output = new Tensor(zeros(count * this.tokens * this.hidden), shape);
-    const input = new Tensor(pixels, [count, 3, this.#height, this.#width]);
+    const output = this.#engine.tensor(zeros(count * this.tokens * this.hidden), shape);
+    const input = this.#engine.tensor(pixels, [count, 3, this.#height, this.#width]);
     try {
       const tensors = { inputs: { pixel_values: input }, outputs: { image_embeddings: output } };
       await runOnce(this.#session, tensors, signal);

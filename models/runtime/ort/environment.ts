@@ -1,4 +1,5 @@
-import { appError, type ErrorCode } from "../../../core/errors.ts";
+import { appError } from "../../../core/errors.ts";
+import { runFailure, type RuntimeWords } from "../run-failure.ts";
 import {
   openOrtLibrary,
   type OrtFunctions,
@@ -25,7 +26,7 @@ const fatalOnly = 4;
 
 let shared: OrtEnvironment | undefined;
 
-/** The environment of this process, made with the first call. */
+/** The environment of this process, made with the first call. @throws whatever keeps the C interface from working */
 export function ortEnvironment(): OrtEnvironment {
   shared ??= openEnvironment();
   return shared;
@@ -53,36 +54,18 @@ const noSuchFile = 3;
 const invalidProtobuf = 7;
 const invalidGraph = 10;
 
-/** Throws what an OrtStatus says and releases it. The library's own words go to the log only: they hold paths. */
+/** Throws what an OrtStatus says and releases it. */
 export function check(functions: OrtFunctions, status: Handle | null): void {
   if (status === null) return;
   const code = functions.GetErrorCode(status);
   const message = functions.GetErrorMessage(status);
   functions.ReleaseStatus(status);
-  throw appError(errorCode(code, message), plainMessage(code, message), new Error(message));
+  throw runFailure({ kind: kindOf(code), message });
 }
 
-function errorCode(code: number, message: string): ErrorCode {
-  if (/terminate flag/i.test(message)) return "cancelled";
-  if (/bad[_ ]alloc|failed to allocate|out of memory|allocation failed/i.test(message))
-    return "out-of-memory";
-  if (code === noSuchFile || code === invalidProtobuf || code === invalidGraph) return "pack-damaged";
-  return "model-failed";
-}
-
-function plainMessage(code: number, message: string): string {
-  switch (errorCode(code, message)) {
-    case "cancelled":
-      return "Cancelled.";
-    case "out-of-memory":
-      return "There is not enough memory for this model. Close other programs or take a smaller pack.";
-    case "pack-damaged":
-      return code === noSuchFile
-        ? "A file of the model pack is missing. Install the pack again."
-        : "A graph of the model pack cannot be read. Install the pack again.";
-    default:
-      return "The model stopped with an error. The log holds details.";
-  }
+function kindOf(code: number): RuntimeWords["kind"] {
+  if (code === noSuchFile) return "missing-file";
+  return code === invalidProtobuf || code === invalidGraph ? "bad-graph" : "other";
 }
 
 /** Calls a function that writes a handle, and returns the handle. */

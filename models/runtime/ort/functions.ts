@@ -1,5 +1,5 @@
-import koffi from "koffi";
 import { appError } from "../../../core/errors.ts";
+import { koffi } from "./koffi.ts";
 import { type Handle, loadOrtLibrary } from "./library.ts";
 
 /** A place where native code writes one pointer. */
@@ -197,14 +197,15 @@ export interface OrtLibrary {
 
 /** Loads the library and reads its function table. */
 export function openOrtLibrary(): OrtLibrary {
-  const [getApiAt, getVersionAt] = koffi.decode(loadOrtLibrary(), koffi.array("void *", 2)) as Handle[];
+  const { array, decode } = koffi();
+  const [getApiAt, getVersionAt] = decode(loadOrtLibrary(), array("void *", 2)) as Handle[];
   const getVersion = nativeFunction<() => string>(getVersionAt!, [0, text, []]);
   const getApi = nativeFunction<(version: number) => Handle | null>(getApiAt!, [0, "void *", ["uint32_t"]]);
   const version = getVersion();
   const api = getApi(apiVersion);
   if (api === null) throw appError("model-failed", `The model runtime ${version} is too old for this app.`);
   const length = Math.max(...Object.values(signatures).map(([index]) => index)) + 1;
-  const addresses = koffi.decode(api, koffi.array("void *", length)) as Handle[];
+  const addresses = decode(api, array("void *", length)) as Handle[];
   const functions = Object.fromEntries(
     Object.entries(signatures).map(([name, signature]) => [
       name,
@@ -233,15 +234,17 @@ export function callAsync<Arguments extends unknown[]>(
 
 /** The text at a native address, UTF-8. */
 export function textAt(address: Handle): string {
-  return koffi.decode.string(address);
+  return koffi().decode.string(address);
 }
 
 /** `count` texts of a `char **`. */
 export function textsAt(address: Handle, count: number): string[] {
-  return koffi.decode(address, koffi.array("const char *", count)) as string[];
+  const { array, decode } = koffi();
+  return decode(address, array("const char *", count)) as string[];
 }
 
 function nativeFunction<Function>(address: Handle, signature: Signature): Function {
   const [, result, parameters] = signature;
-  return koffi.decode(address, koffi.proto(result, [...parameters])) as Function;
+  const { decode, proto } = koffi();
+  return decode(address, proto(result, [...parameters])) as Function;
 }

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
-import koffi, { type LibraryHandle } from "koffi";
+import type { LibraryHandle } from "koffi";
 import { appError } from "../../../core/errors.ts";
+import { koffi } from "./koffi.ts";
 
 /** An opaque native object. */
 export type Handle = bigint;
@@ -34,8 +35,9 @@ const stackBytes = 8 * 1024 * 1024;
  */
 export function loadOrtLibrary(): Handle {
   process.env["ORT_DISABLE_TELEMETRY"] = "1";
-  koffi.config({ sync_stack_size: stackBytes, async_stack_size: stackBytes });
-  const library = koffi.load(ortLibraryPath());
+  const { config, load } = koffi();
+  config({ sync_stack_size: stackBytes, async_stack_size: stackBytes });
+  const library = load(ortLibraryPath());
   loaded.push(library);
   const getApiBase = library.func("OrtGetApiBase", "void *", []) as () => Handle;
   return getApiBase();

@@ -1,37 +1,23 @@
 import { appError, throwIfAborted } from "../../../core/errors.ts";
+import {
+  dataFolderKey,
+  type GraphBinding,
+  type GraphSession,
+  type GraphSource,
+  type SessionOptions,
+  type SessionProvider,
+} from "../engine.ts";
 import { check, ortEnvironment, type OrtEnvironment, take, takeNumber } from "./environment.ts";
 import { callAsync, type OrtFunctions, type OutHandle, textAt } from "./functions.ts";
 import type { Handle } from "./library.ts";
 import { DeviceMemory, type DeviceTensor } from "./device-memory.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** A graph and where its external data lies. */
-export type GraphSource =
-  /** External data lies beside the file. */
-  | { readonly type: "file"; readonly path: string }
-  /** External data is looked up in `dataFolder`, by paths below it; null where the graph has none. */
-  | { readonly type: "bytes"; readonly bytes: Uint8Array; readonly dataFolder: string | null };
-
-export interface SessionOptions {
-  /** Null: CPU. */
-  readonly provider: SessionProvider | null;
-  readonly threads: number;
-}
-
-/** A provider by the name that SessionOptionsAppendExecutionProvider knows, e.g. "WebGPU". */
-export interface SessionProvider {
-  readonly name: string;
-  readonly options: Readonly<Record<string, string>>;
-  /** What the library calls this provider's memory; null where graphs work on main memory. */
-  readonly memory: string | null;
-}
-
 const fatalOnly = 4;
 const allOptimisations = 99;
-const dataFolderKey = "session.model_external_initializers_file_folder_path";
 
 /** A loaded graph. Runs are serialised: two of them on few cores only slow each other. */
-export class Session {
+export class Session implements GraphSession {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   /** Memory of the device that the graph runs on; null: main memory. */
@@ -136,7 +122,7 @@ export class Session {
 }
 
 /** Inputs and outputs of a session by name. A bound tensor stays referenced until another takes its name. */
-export class Binding {
+export class Binding implements GraphBinding {
   readonly #ort: OrtEnvironment;
   readonly #session: Session;
   readonly #inputs = new Map<string, Tensor | DeviceTensor>();
@@ -187,7 +173,10 @@ function sessionOptions(functions: OrtFunctions, source: GraphSource, options: S
     check(functions, functions.SetSessionLogSeverityLevel(native, fatalOnly));
     check(functions, functions.SetSessionGraphOptimizationLevel(native, allOptimisations));
     check(functions, functions.SetIntraOpNumThreads(native, options.threads));
-    check(functions, functions.AddSessionConfigEntry(native, "session.intra_op.allow_spinning", "0"));
+    check(
+      functions,
+      functions.AddSessionConfigEntry(native, "session.intra_op.allow_spinning", "0"),
+    );
     if (source.type === "bytes" && source.dataFolder !== null) {
       check(functions, functions.AddSessionConfigEntry(native, dataFolderKey, source.dataFolder));
     }

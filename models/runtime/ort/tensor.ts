@@ -1,19 +1,7 @@
 import { appError } from "../../../core/errors.ts";
+import { assertLength, type GraphTensor, type TensorData } from "../engine.ts";
 import { ortEnvironment, take } from "./environment.ts";
 import type { Handle } from "./library.ts";
-
-export type TensorData = Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array;
-
-/** Zeros for a tensor. @throws out-of-memory */
-export function zeros(length: number): Float32Array {
-  try {
-    return new Float32Array(length);
-  } catch (cause) {
-    const message =
-      "There is not enough memory for this question. Close other programs or ask about fewer images.";
-    throw appError("out-of-memory", message, cause);
-  }
-}
 
 /** ONNXTensorElementDataType. */
 function elementTypeOf(data: TensorData): number {
@@ -28,17 +16,14 @@ function elementTypeOf(data: TensorData): number {
  * An OrtValue over the memory of a typed array: nothing is copied, in either direction. The object keeps the array
  * referenced for as long as native code may use it; `dispose` ends that.
  */
-export class Tensor<Data extends TensorData = TensorData> {
+export class Tensor<Data extends TensorData = TensorData> implements GraphTensor<Data> {
   readonly data: Data;
   readonly shape: readonly number[];
   #handle: Handle | null;
 
   /** An empty shape is a scalar. @throws bad-input where the array is not as long as the shape says. */
   constructor(data: Data, shape: readonly number[]) {
-    const length = shape.reduce((product, dimension) => product * dimension, 1);
-    if (length !== data.length) {
-      throw appError("bad-input", `A tensor of shape [${shape.join(", ")}] needs ${length} values.`);
-    }
+    assertLength(data, shape);
     const { functions, cpuMemory } = ortEnvironment();
     // Small arrays can live inside V8's heap, where collection moves them; asking for `buffer` moves them out.
     void data.buffer;

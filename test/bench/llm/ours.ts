@@ -3,7 +3,7 @@ import { modelBytes } from "../../../models/import/graph-builder.ts";
 import { parseGraph } from "../../../models/pack/graph-references.ts";
 import { checkPack } from "../../../models/pack/read-pack.ts";
 import { OrtLanguageModel } from "../../../models/runtime/language-model.ts";
-import type { GraphSource } from "../../../models/runtime/ort/session.ts";
+import type { GraphSource } from "../../../models/runtime/engine.ts";
 import { TextTokenizer } from "../../../models/text/tokenizer.ts";
 import { readFile } from "node:fs/promises";
 

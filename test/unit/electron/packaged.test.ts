@@ -1,10 +1,12 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { Worker } from "node:worker_threads";
 import { extractFile, getRawHeader } from "@electron/asar";
 import { FuseV1Options, FuseVersion, getCurrentFuseWire } from "@electron/fuses";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -106,12 +108,14 @@ describe.skipIf(!here)("the packed program", () => {
       /libsql.*\.node$/,
       /koffi\.node$/,
       /libonnxruntime\.so/,
+      /onnxruntime_binding\.node$/,
       /dcmjs-native-codecs\.wasm$/,
       /^dist\/archive\/decode-worker\.js$/,
       /^models\/packs\/meditron-v-nano\/vision\.onnx$/,
       /^models\/packs\/smollm2-135m-instruct\/pack\.json$/,
       /^dist\/archive\/process\.js$/,
       /^dist\/models\/process\.js$/,
+      /^dist\/models\/runtime-worker\.js$/,
     ]) {
       expect(names(real).filter((name) => wanted.test(name))).not.toEqual([]);
     }
@@ -166,6 +170,18 @@ describe.skipIf(!here)("the packed program", () => {
   it("carries the native libraries of its own platform alone", () => {
     const libraries = names(named(/onnxruntime-node\/bin\//));
     expect(libraries.filter((name) => !name.includes(`/linux/${process.arch}/`))).toEqual([]);
+  });
+
+  it("starts the thread of the second model runtime from where it lies", async () => {
+    const place = path.join(resources, "app.asar.unpacked");
+    const worker = new Worker(path.join(place, "dist/models/runtime-worker.js"));
+    try {
+      worker.postMessage({ type: "call", id: 1, name: "version", input: {} });
+      const [answer] = (await once(worker, "message")) as [unknown];
+      expect(answer).toEqual({ type: "value", id: 1, value: expect.stringMatching(/^1\./) });
+    } finally {
+      await worker.terminate();
+    }
   });
 
   it("starts its child processes from where they lie, with everything that they load", async () => {

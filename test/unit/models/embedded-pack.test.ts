@@ -9,7 +9,8 @@ import { prepareView } from "../../../models/image/prepare-view.ts";
 import type { LoadedPack } from "../../../models/loaded-pack.ts";
 import { openPack } from "../../../models/open-pack.ts";
 import { findPacks } from "../../../models/pack/read-pack.ts";
-import { never } from "./tiny-model.ts";
+import { openCRuntime } from "../../../models/runtime/runtime.ts";
+import { cpu, never } from "./tiny-model.ts";
 import { tinyRequest } from "./tiny-pack.ts";
 
 /** What torch computed with the weights that were exported (models/training/parity.py). */
@@ -72,7 +73,7 @@ describe.skipIf(!present)("the embedded pack against the model that was trained"
   beforeAll(async () => {
     const found = await findPacks([packs], never);
     const installed = found.find(({ summary }) => summary.embedded)!;
-    pack = await openPack(installed, { name: "cpu", provider: null, threads: 2 }, never);
+    pack = await openPack(installed, { name: "cpu", ...cpu, runtime: await openCRuntime() }, never);
   });
   afterAll(() => pack.dispose());
 

@@ -1,17 +1,27 @@
-import { OrtLanguageModel } from "../../../models/runtime/language-model.ts";
+import type { LanguageModel } from "../../../models/runtime/backend.ts";
+import { openBindingRuntime, openCRuntime, type Runtime } from "../../../models/runtime/runtime.ts";
 import { tiny, tinyDecoder, tinyEmbedding } from "./tiny-decoder.ts";
 
 export const never: AbortSignal = new AbortController().signal;
 
-/** A language model with random weights, for tests of what runs it. */
-export function openTinyModel(contextLength: number = tiny.context): Promise<OrtLanguageModel> {
-  const source = {
-    embed: { type: "bytes", bytes: tinyEmbedding(), dataFolder: null },
-    decoder: { type: "bytes", bytes: tinyDecoder(), dataFolder: null },
-    vocabulary: tiny.vocabulary,
-    contextLength,
-  } as const;
-  return OrtLanguageModel.open(source, { provider: null, threads: 2 });
+/** Both ways to ONNX Runtime, for tests that must hold for either. */
+export const runtimes: readonly { readonly name: string; readonly open: () => Promise<Runtime> }[] = [
+  { name: "the C interface", open: openCRuntime },
+  { name: "the binding in a thread", open: () => openBindingRuntime("For a test.", () => undefined) },
+];
+
+export const cpu = { provider: null, threads: 2 } as const;
+
+/** The graphs of a language model with random weights. */
+export const tinySource = {
+  embed: { type: "bytes", bytes: tinyEmbedding(), dataFolder: null },
+  decoder: { type: "bytes", bytes: tinyDecoder(), dataFolder: null },
+  vocabulary: tiny.vocabulary,
+  contextLength: tiny.context,
+} as const;
+
+export async function openTinyModel(runtime: Runtime): Promise<LanguageModel> {
+  return runtime.openLanguage(tinySource, cpu);
 }
 
 export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { copyFile, cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +18,27 @@ export async function temporaryFolder(): Promise<{ path: string; remove: () => P
 export async function runImport(input: ImportInput, signal: AbortSignal = never): Promise<string> {
   for await (const event of importModel(input, signal)) if (event.type === "done") break;
   return path.join(input.targetFolder, input.name);
+}
+
+/** Imports a whole model of the fixtures, with the tokenizer that all share; its folder also holds what HF computes. */
+export async function importWholeModel(
+  name: string,
+  parent: string,
+): Promise<{ readonly source: string; readonly pack: string }> {
+  const source = path.join(parent, "source");
+  await cp(path.join(fixtures, "whole-models", name), source, { recursive: true });
+  for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
+    await copyFile(path.join(fixtures, "tiny-llama", file), path.join(source, file));
+  }
+  const bases = path.join(source, "base-configs.json");
+  const pack = await runImport({
+    source,
+    targetFolder: path.join(parent, "packs"),
+    name: "whole",
+    precision: "float32",
+    baseConfig: existsSync(bases) ? bases : null,
+  });
+  return { source, pack };
 }
 
 export async function checkedPack(folder: string): Promise<CheckedPack> {
@@ -61,4 +83,46 @@ export function relativeDifference(ours: ArrayLike<number>, theirs: ArrayLike<nu
     largest = Math.max(largest, Math.abs(theirs[i] as number));
   }
   return difference / largest;
+}
+
+/** What HF transformers computes from the same weights (test/fixtures/models/make-decoder-fixtures.py). */
+export interface ExpectedLanguage {
+  readonly ids: readonly number[];
+  /** Positions whose logits are given. */
+  readonly rows: readonly number[];
+  /** float32, base64 */
+  readonly logits: string;
+  readonly greedy: readonly number[];
+}
+
+export function floats(text: string): Float32Array {
+  const bytes = Buffer.from(text, "base64");
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+}
+
+/** Largest relative difference between our logits and the expected ones. */
+export async function logitDifference(model: OrtLanguageModel, expected: ExpectedLanguage): Promise<number> {
+  const ours = await logitsOf(model, expected.ids);
+  const theirs = floats(expected.logits);
+  let worst = 0;
+  for (const [i, row] of expected.rows.entries()) {
+    const wanted = theirs.subarray(i * model.vocabulary, (i + 1) * model.vocabulary);
+    worst = Math.max(worst, relativeDifference(ours[row] ?? [], wanted));
+  }
+  return worst;
+}
+
+/** As many greedy tokens as are expected, one step at a time over a cache. */
+export async function greedyTokens(model: OrtLanguageModel, expected: ExpectedLanguage): Promise<number[]> {
+  const cache = model.createCache();
+  const said: number[] = [];
+  let next = [...expected.ids];
+  while (said.length < expected.greedy.length) {
+    const embeddings = await model.embed(next, never);
+    const row = await model.forward({ cache, embeddings, rows: [next.length - 1] }, never);
+    next = [greedy(row)];
+    said.push(next[0] as number);
+  }
+  await cache.dispose();
+  return said;
 }

@@ -1,5 +1,4 @@
-import { copyFile, cp, readdir, readFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { placeContent } from "../../../../models/image/mapping.ts";
@@ -12,9 +11,9 @@ import { OrtVisionModel } from "../../../../models/runtime/vision-model.ts";
 import {
   fixtures,
   greedy,
+  importWholeModel,
   never,
   relativeDifference,
-  runImport,
   temporaryFolder,
 } from "./imported-language.ts";
 
@@ -42,16 +41,6 @@ function floats(text: string): Float32Array {
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
 
-/** The folder of a fixture with the tokenizer that all share. */
-async function wholeModelSource(name: string, parent: string): Promise<string> {
-  const source = path.join(parent, "source");
-  await cp(path.join(models, name), source, { recursive: true });
-  for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
-    await copyFile(path.join(fixtures, "tiny-llama", file), path.join(source, file));
-  }
-  return source;
-}
-
 describe.each(names)("an import of the whole model %s", (name) => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let pack: PackContents;
@@ -61,17 +50,9 @@ describe.each(names)("an import of the whole model %s", (name) => {
 
   beforeAll(async () => {
     folder = await temporaryFolder();
-    const source = await wholeModelSource(name, folder.path);
-    const bases = path.join(source, "base-configs.json");
-    expected = JSON.parse(await readFile(path.join(source, "expected.json"), "utf8")) as Expected;
-    const packFolder = await runImport({
-      source,
-      targetFolder: path.join(folder.path, "packs"),
-      name: "whole",
-      precision: "float32",
-      baseConfig: existsSync(bases) ? bases : null,
-    });
-    pack = await readPack(packFolder, never);
+    const imported = await importWholeModel(name, folder.path);
+    expected = JSON.parse(await readFile(path.join(imported.source, "expected.json"), "utf8")) as Expected;
+    pack = await readPack(imported.pack, never);
     language = await OrtLanguageModel.open(
       { ...pack.graphs, vocabulary: pack.vocabulary, contextLength: pack.summary.contextLength },
       cpu,

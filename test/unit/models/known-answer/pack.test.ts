@@ -6,6 +6,7 @@ import type { Answer } from "../../../../core/question.ts";
 import { questionSchema } from "../../../../core/question.ts";
 import * as v from "valibot";
 import { createInferenceService } from "../../../../models/inference-service.ts";
+import { runtimeOpeners } from "../../../../models/runtime/runtime.ts";
 import { searchName } from "../../../../models/evidence/map.ts";
 import { seededRandom } from "../../../../models/evidence/noise.ts";
 import { knownAnswerCalibration } from "../../../fixtures/known-answer/known-answer-calibration.ts";
@@ -16,7 +17,7 @@ import { writeKnownAnswerPack } from "../../../fixtures/known-answer/write-known
 
 const patch = { x: 40, y: 14, width: 10, height: 10 };
 const signal = new AbortController().signal;
-const service = createInferenceService();
+const service = createInferenceService(runtimeOpeners(() => undefined));
 let folder: string;
 
 beforeAll(async () => {

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { OrtLanguageModel } from "../../../../models/runtime/language-model.ts";
+import type { LanguageModel } from "../../../../models/runtime/backend.ts";
 import { normals, tiny } from "../tiny-decoder.ts";
-import { largestDifference, never, openTinyModel } from "../tiny-model.ts";
-
-let model: OrtLanguageModel;
-beforeAll(async () => {
-  model = await openTinyModel();
-});
-afterAll(() => model.dispose());
+import { largestDifference, never, openTinyModel, runtimes } from "../tiny-model.ts";
 
 const ids = (count: number) => Array.from({ length: count }, (_, i) => (i * 13 + 5) % tiny.vocabulary);
 
-describe("the language model on ONNX Runtime", () => {
+describe.each(runtimes)("the language model through $name", ({ open }) => {
+  let model: LanguageModel;
+  beforeAll(async () => {
+    model = await openTinyModel(await open());
+  });
+  afterAll(() => model.dispose());
+
   test("reads its sizes from the graph", () => {
     expect(model.hidden).toBe(tiny.hidden);
   });
@@ -79,4 +79,67 @@ describe("the language model on ONNX Runtime", () => {
     expect(cache.length).toBe(10);
     await cache.dispose();
   });
+
+  test("a call after a cancelled one finds the cache as it was", async () => {
+    const embeddings = await model.embed(ids(200), never);
+    const rest = embeddings.subarray(10 * tiny.hidden);
+    const read = async (cancelFirst: boolean) => {
+      const cache = model.createCache();
+      await model.forward({ cache, embeddings: embeddings.subarray(0, 10 * tiny.hidden), rows: [] }, never);
+      if (cancelFirst) {
+        const controller = new AbortController();
+        const stopped = model.forward({ cache, embeddings, rows: [199] }, controller.signal);
+        controller.abort();
+        await expect(stopped).rejects.toMatchObject({ code: "cancelled" });
+      }
+      const logits = await model.forward({ cache, embeddings: rest, rows: [189] }, never);
+      await cache.dispose();
+      return logits;
+    };
+    expect(await read(true)).toEqual(await read(false));
+  });
+
+  test("a token that is not in the vocabulary ends the call, not the model", async () => {
+    for (const id of [tiny.vocabulary, 1_000_000, -tiny.vocabulary - 1]) {
+      await expect(model.embed([3, id], never)).rejects.toMatchObject({ code: "model-failed" });
+    }
+    expect(await model.embed([3], never)).toHaveLength(tiny.hidden);
+  });
+
+  test("two caches know nothing of each other", async () => {
+    const embeddings = await model.embed(ids(30), never);
+    const [one, other] = [model.createCache(), model.createCache()];
+    const rows = [29];
+    const first = await model.forward({ cache: one, embeddings, rows }, never);
+    const back = embeddings.toReversed();
+    await Promise.all([
+      model.forward({ cache: other, embeddings: back, rows: [] }, never),
+      model.forward({ cache: one, embeddings, rows: [] }, never),
+    ]);
+    one.truncate(0);
+    expect(await model.forward({ cache: one, embeddings, rows }, never)).toEqual(first);
+    expect(other.length).toBe(30);
+    await Promise.all([one.dispose(), other.dispose()]);
+  });
+
+  test("the event loop runs while the model reads", async () => {
+    const embeddings = await model.embed(ids(500), never);
+    const cache = model.createCache();
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1), 1);
+    await model.forward({ cache, embeddings, rows: [499] }, never);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(0);
+    await cache.dispose();
+  });
+});
+
+test.each(runtimes)("a model through $name that was closed says so", async ({ open }) => {
+  const model = await openTinyModel(await open());
+  const cache = model.createCache();
+  const embeddings = new Float32Array(2 * tiny.hidden);
+  await model.forward({ cache, embeddings, rows: [1] }, never);
+  await cache.dispose();
+  await model.dispose();
+  await expect(model.embed([1], never)).rejects.toMatchObject({ code: "model-failed" });
 });

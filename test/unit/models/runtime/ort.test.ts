@@ -1,6 +1,11 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { GraphBuilder, modelBytes } from "../../../../models/import/graph-builder.ts";
 import { ortEnvironment } from "../../../../models/runtime/ort/environment.ts";
+import { nodeBinding } from "../../../../models/runtime/binding/engine.ts";
+import { cApi } from "../../../../models/runtime/ort/engine.ts";
 import { Session } from "../../../../models/runtime/ort/session.ts";
 import { Tensor } from "../../../../models/runtime/ort/tensor.ts";
 
@@ -38,28 +43,6 @@ describe("ONNX Runtime through its C interface", () => {
     const { version, providers } = ortEnvironment();
     expect(version).toBe("1.30.0");
     expect(providers).toContain("CPUExecutionProvider");
-  });
-
-  test("a graph given as bytes reads and writes the memory of typed arrays", async () => {
-    const session = await Session.open({ type: "bytes", bytes: matmulGraph(), dataFolder: null }, cpu);
-    expect(session.inputs).toEqual(["x"]);
-    expect(session.outputs).toEqual(["y"]);
-    expect(session.inputShape("x")).toEqual([-1, 2]);
-    const binding = session.bind();
-    const x = new Tensor(new Float32Array([1, 0, 0, 1]), [2, 2]);
-    const y = new Tensor(new Float32Array(6), [2, 3]);
-    binding.input("x", x);
-    binding.output("y", y);
-    await binding.run(never);
-    expect([...y.data]).toEqual([2, 4, 6, 8, 10, 12]);
-    x.data[0] = 10;
-    await binding.run(never);
-    expect(y.data[0]).toBe(20);
-    binding.dispose();
-    x.dispose();
-    y.dispose();
-    await session.dispose();
-    await expect(session.run(binding, never)).rejects.toMatchObject({ code: "model-failed" });
   });
 
   test("arrays survive collection and the event loop runs while the graph does", async () => {
@@ -100,11 +83,38 @@ describe("ONNX Runtime through its C interface", () => {
     binding.dispose();
     await session.dispose();
   });
+});
+
+describe.each([
+  { name: "its C interface", engine: cApi },
+  { name: "the package's binding", engine: nodeBinding },
+])("ONNX Runtime through $name", ({ engine }) => {
+  test("a graph given as bytes reads and writes the memory of typed arrays", async () => {
+    const session = await engine.open({ type: "bytes", bytes: matmulGraph(), dataFolder: null }, cpu);
+    expect(session.inputs).toEqual(["x"]);
+    expect(session.outputs).toEqual(["y"]);
+    expect(session.inputShape("x")).toEqual([-1, 2]);
+    const binding = session.bind();
+    const x = engine.tensor(new Float32Array([1, 0, 0, 1]), [2, 2]);
+    const y = engine.tensor(new Float32Array(6), [2, 3]);
+    binding.input("x", x);
+    binding.output("y", y);
+    await binding.run(never);
+    expect([...y.data]).toEqual([2, 4, 6, 8, 10, 12]);
+    x.data[0] = 10;
+    await binding.run(never);
+    expect(y.data[0]).toBe(20);
+    binding.dispose();
+    x.dispose();
+    y.dispose();
+    await session.dispose();
+    await expect(session.run(binding, never)).rejects.toMatchObject({ code: "model-failed" });
+  });
 
   test("what is no graph is a damaged pack, and no path leaks", async () => {
     const junk = { type: "bytes", bytes: new Uint8Array([1, 2, 3, 4]), dataFolder: null } as const;
-    await expect(Session.open(junk, cpu)).rejects.toMatchObject({ code: "pack-damaged" });
-    const missing = Session.open({ type: "file", path: "/nowhere/secret/graph.onnx" }, cpu);
+    await expect(engine.open(junk, cpu)).rejects.toMatchObject({ code: "pack-damaged" });
+    const missing = engine.open({ type: "file", path: "/nowhere/secret/graph.onnx" }, cpu);
     await expect(missing).rejects.toMatchObject({
       code: "pack-damaged",
       message: expect.not.stringContaining("secret"),
@@ -112,6 +122,33 @@ describe("ONNX Runtime through its C interface", () => {
   });
 
   test("a tensor that is not as long as its shape is refused", () => {
-    expect(() => new Tensor(new Float32Array(5), [2, 3])).toThrow("needs 6 values");
+    expect(() => engine.tensor(new Float32Array(5), [2, 3])).toThrow("needs 6 values");
+  });
+
+  test("a graph is read from a file", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "meditron-graph-"));
+    const bytes = matmulGraph();
+    const file = path.join(folder, "graph.onnx");
+    await writeFile(file, bytes);
+    const session = await engine.open({ type: "file", path: file }, cpu);
+    expect(session.inputs).toEqual(["x"]);
+    await session.dispose();
+    await rm(folder, { recursive: true });
+  });
+
+  test("a run that is cancelled before it begins leaves its output alone", async () => {
+    const session = await engine.open({ type: "bytes", bytes: matmulGraph(), dataFolder: null }, cpu);
+    const binding = session.bind();
+    const y = engine.tensor(new Float32Array(3).fill(7), [1, 3]);
+    binding.input("x", engine.tensor(new Float32Array([1, 2]), [1, 2]));
+    binding.output("y", y);
+    const controller = new AbortController();
+    const stopped = binding.run(controller.signal);
+    controller.abort();
+    await expect(stopped).rejects.toMatchObject({ code: "cancelled" });
+    await binding.run(never);
+    expect([...y.data]).toEqual([18, 24, 30]);
+    binding.dispose();
+    await session.dispose();
   });
 });

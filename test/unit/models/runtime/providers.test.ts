@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { appError } from "../../../../core/errors.ts";
 import type { InferenceSettings } from "../../../../models/api.ts";
 import { type Candidate, type Probe, ProviderChoice } from "../../../../models/runtime/providers.ts";
+import { openCRuntime, type Runtime } from "../../../../models/runtime/runtime.ts";
 import { never } from "../tiny-model.ts";
 
 const candidates: Candidate[] = ["quick", "slow", "nonsense", "absent", "broken"].map((name) => ({
@@ -44,7 +45,8 @@ const settings = (provider: string): InferenceSettings => ({
   threads: 2,
   stateFolder,
 });
-const choice = (provider: string) => new ProviderChoice(settings(provider), candidates, drivers);
+const machine = { candidates, probe: drivers };
+const choice = (provider: string) => new ProviderChoice(settings(provider), openCRuntime, machine);
 
 describe("choosing what models run on", () => {
   test("auto takes the fastest that gives the right numbers and says why not the others", async () => {
@@ -72,10 +74,26 @@ describe("choosing what models run on", () => {
   });
 
   test("the CPU, when chosen, starts no graphics driver", async () => {
-    const untouched = new ProviderChoice(settings("cpu"), candidates, () => {
+    const probe = () => {
       throw new Error("a driver was started");
-    });
-    expect(await untouched.choose(never)).toEqual({ name: "cpu", provider: null, threads: 2 });
+    };
+    const untouched = new ProviderChoice(settings("cpu"), openCRuntime, { candidates, probe });
+    expect(await untouched.choose(never)).toMatchObject({ name: "cpu", provider: null, threads: 2 });
+  });
+
+  test("the second runtime runs on the CPU alone, says why it is used, and starts no graphics driver", async () => {
+    const instead = "The model runtime 1.0 is too old for this app.";
+    const second = async (): Promise<Runtime> => ({ ...(await openCRuntime()), instead });
+    const probe = () => {
+      throw new Error("a driver was started");
+    };
+    const on = (provider: string) => new ProviderChoice(settings(provider), second, { candidates, probe });
+    const [cpu, ...others] = await on("auto").statuses(never);
+    expect(cpu).toMatchObject({ name: "cpu", status: "in-use", reason: expect.stringContaining(instead) });
+    expect(others.map(({ status }) => status)).toEqual(candidates.map(() => "not-available"));
+    expect(await on("auto").choose(never)).toMatchObject({ name: "cpu, second runtime", provider: null });
+    expect(await on("cpu").choose(never)).toMatchObject({ name: "cpu, second runtime", provider: null });
+    await expect(on("quick").choose(never)).rejects.toThrow("runs on the CPU alone");
   });
 
   test("one that ended the process at the last try is left out until it is named", async () => {
@@ -89,7 +107,7 @@ describe("choosing what models run on", () => {
 });
 
 test("on this machine something right is found, and every other provider has its reason", async () => {
-  const found = await new ProviderChoice(settings("auto")).statuses(never);
+  const found = await new ProviderChoice(settings("auto"), openCRuntime).statuses(never);
   expect(found.filter(({ status }) => status === "in-use")).toHaveLength(1);
   expect(found[0]!.name).toBe("cpu");
   for (const { reason } of found) expect(reason).not.toBe("");

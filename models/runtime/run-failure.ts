@@ -1,0 +1,35 @@
+import { type AppError, appError, type ErrorCode } from "../../core/errors.ts";
+
+/** What ONNX Runtime said went wrong: its own number where it gave one (OrtErrorCode), and its words. */
+export interface RuntimeWords {
+  readonly kind: "missing-file" | "bad-graph" | "other";
+  readonly message: string;
+}
+
+/** The library's own words stay in the cause, for the log only: they hold paths. */
+export function runFailure(words: RuntimeWords): AppError {
+  const code = codeOf(words);
+  return appError(code, plainWords(code, words), new Error(words.message));
+}
+
+function codeOf({ kind, message }: RuntimeWords): ErrorCode {
+  if (/terminate flag/i.test(message)) return "cancelled";
+  if (/bad[_ ]alloc|failed to allocate|out of memory|allocation failed/i.test(message))
+    return "out-of-memory";
+  return kind === "other" ? "model-failed" : "pack-damaged";
+}
+
+function plainWords(code: ErrorCode, { kind }: RuntimeWords): string {
+  switch (code) {
+    case "cancelled":
+      return "Cancelled.";
+    case "out-of-memory":
+      return "There is not enough memory for this model. Close other programs or take a smaller pack.";
+    case "pack-damaged":
+      return kind === "missing-file"
+        ? "A file of the model pack is missing. Install the pack again."
+        : "A graph of the model pack cannot be read. Install the pack again.";
+    default:
+      return "The model stopped with an error. The log holds details.";
+  }
+}
