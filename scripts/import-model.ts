@@ -1,16 +1,16 @@
 import { importModel } from "../models/import/import-model.ts";
 
-/** node scripts/run-ts.mjs scripts/import-model.ts SOURCE TARGET_FOLDER NAME [integer|float32] */
+/** node scripts/run-ts.mjs scripts/import-model.ts SOURCE TARGET_FOLDER NAME [integer|compact|float32] */
 const [source, targetFolder, name, precision = "integer"] = process.argv.slice(2);
 if (source === undefined || targetFolder === undefined || name === undefined) {
-  console.error("usage: scripts/import-model.ts SOURCE TARGET_FOLDER NAME [integer|float32]");
+  console.error("usage: scripts/import-model.ts SOURCE TARGET_FOLDER NAME [integer|compact|float32]");
   process.exit(2);
 }
 const input = {
   source,
   targetFolder,
   name,
-  precision: precision === "float32" ? precision : "integer",
+  precision: precision === "float32" || precision === "compact" ? precision : "integer",
 } as const;
 for await (const event of importModel(input, new AbortController().signal)) {
   if (event.type === "progress") process.stderr.write(`\r${Math.round(event.fraction * 100)} %`);

@@ -6,7 +6,9 @@ import { GraphBuilder, int } from "./graph-builder.ts";
 import {
   gatherRows,
   multiply,
+  writeFiner,
   writeMatrix,
+  type MatrixSpec,
   type MatrixWriter,
   type PrecisionRule,
   type StoredMatrix,
@@ -30,8 +32,10 @@ const embeddingTensor = "model.embed_tokens.weight";
 export async function buildDecoderGraphs(options: DecoderGraphOptions): Promise<DecoderGraphs> {
   const config = checkDecoderConfig(options.config);
   const { design } = decoderArchitecture(config.architecture);
-  const embedding = await writeTokenMatrix(options, embeddingTensor);
-  const head = config.tiedEmbedding ? embedding : await writeTokenMatrix(options, "lm_head.weight");
+  const tables = [embeddingTensor, ...(config.tiedEmbedding ? [] : ["lm_head.weight"])];
+  const specs = tables.map((source) => tokenMatrix(options, source));
+  const written: StoredMatrix[] = [];
+  for (const spec of specs) written.push(await writeMatrix(options.writer, spec));
 
   const builder = new GraphBuilder("decoder");
   const hidden = builder.input("inputs_embeds", "float32", ["batch", "seq", config.hidden]);
@@ -40,6 +44,9 @@ export async function buildDecoderGraphs(options: DecoderGraphOptions): Promise<
   builder.input("logit_rows", "int64", ["k"]);
   builder.output("logits", "float32", ["k", config.vocabulary]);
   const normed = await decoderLayers({ ...options, builder, config }, design, hidden);
+  for (const [at, spec] of specs.entries())
+    written[at] = await writeFiner(options.writer, spec, written[at] as StoredMatrix);
+  const [embedding, head = embedding] = written as [StoredMatrix, StoredMatrix?];
   addHead(builder, { config, normed, head });
 
   return {
@@ -48,16 +55,13 @@ export async function buildDecoderGraphs(options: DecoderGraphOptions): Promise<
   };
 }
 
-function writeTokenMatrix(
-  { config, writer, precision }: DecoderGraphOptions,
-  source: string,
-): Promise<StoredMatrix> {
-  return writeMatrix(writer, {
+function tokenMatrix({ config, precision }: DecoderGraphOptions, source: string): MatrixSpec {
+  return {
     name: source,
     sources: [source],
     shape: { rows: config.vocabulary, columns: config.hidden },
     precision: precision(source, config.hidden),
-  });
+  };
 }
 
 interface HeadSpec {

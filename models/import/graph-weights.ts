@@ -3,9 +3,11 @@ import { float, int, ints, type ExternalData, type GraphBuilder } from "./graph-
 import { floatToHalf, halfToFloatTable } from "./half-float.ts";
 import { gatherInteger, multiplyInteger } from "./integer-matrix.ts";
 import {
+  finerBits,
   kernelColumns,
   packNibbles,
   packSixBits,
+  packTwoBits,
   quantiseRows,
   type MatrixShape,
   type QuantScheme,
@@ -43,6 +45,8 @@ export type StoredMatrix =
       readonly values: ExternalData;
       /** The lower plane of 6-bit numbers. */
       readonly low: ExternalData | null;
+      /** Two more bits of the first `scheme.finerRows` rows, and a row of no change for all others (writeFiner). */
+      readonly finer: ExternalData | null;
       readonly scales: ExternalData;
       readonly steps: ExternalData;
       readonly zeros: ExternalData | null;
@@ -160,6 +164,7 @@ async function writeIntegerMatrix(
     scheme,
     values: place("values"),
     low: places.get("low") ?? null,
+    finer: null,
     scales: place("scales"),
     steps: place("steps"),
     zeros: places.get("zeros") ?? null,
@@ -203,6 +208,40 @@ async function writeParts(
     if (part !== "values") places.set(part, await writer.files.add(Buffer.concat(parts[part])));
   }
   return places;
+}
+
+/** finerOffset for each column: what leaves 6-bit numbers as they are. */
+const noChange = 0b10101010;
+
+/**
+ * Adds to a 6-bit matrix that has been written the two bits below for its first rows, read once more. They come last, so
+ * that a pack without them and one with them have the other weights in common.
+ */
+export async function writeFiner(
+  writer: MatrixWriter,
+  spec: MatrixSpec,
+  matrix: StoredMatrix,
+): Promise<StoredMatrix> {
+  const rows = matrix.type === "integer" ? Math.min(matrix.scheme.finerRows ?? 0, matrix.shape.rows) : 0;
+  if (matrix.type !== "integer" || rows === 0) return matrix;
+  const { columns } = spec.shape;
+  const length = ((rows + 1) * columns) / 4;
+  const [ready] = (await takeReady(writer, spec, [length])) ?? [];
+  if (ready !== undefined) return { ...matrix, finer: ready };
+  const slot = await writer.files.begin(length);
+  let left = rows;
+  for await (const chunk of readChunks(writer, spec)) {
+    const shape = { rows: Math.min(left, chunk.length / columns), columns };
+    const weights = chunk.subarray(0, shape.rows * columns);
+    const coarse = quantiseRows(weights, shape, matrix.scheme);
+    const { block } = matrix.scheme;
+    const bits = finerBits(weights, coarse, { columns, block, steps: quarters(coarse.steps) });
+    await slot.write(packTwoBits(bits, shape));
+    left -= shape.rows;
+    if (left === 0) break;
+  }
+  await slot.write(new Uint8Array(columns / 4).fill(noChange));
+  return { ...matrix, finer: slot.data };
 }
 
 /** 6-bit numbers are unpacked to four times themselves, so their scales are a quarter. */

@@ -1,7 +1,7 @@
 import { appError } from "../../core/errors.ts";
 import { int, type ExternalData, type GraphBuilder } from "./graph-builder.ts";
 import type { StoredMatrix } from "./graph-weights.ts";
-import { kernelColumns } from "./quantise.ts";
+import { finerOffset, kernelColumns } from "./quantise.ts";
 
 /** The nodes that read integer weights: what can be computed once is constant, so ONNX Runtime folds it on loading. */
 
@@ -23,6 +23,7 @@ export function multiplyInteger(
       plane(builder, matrix, { part: "zeros", width: Math.ceil((blocks * bits) / 8), data: matrix.zeros }),
     );
   }
+  if (matrix.finer !== null) inputs.push(equalZeros(builder, matrix));
   return builder.node({
     name: use.name,
     op: "MatMulNBits",
@@ -31,11 +32,35 @@ export function multiplyInteger(
       K: int(columns),
       N: int(shape.rows),
       bits: int(bits),
-      block_size: int(scheme.block),
+      block_size: int(kernelBlock(matrix)),
       // 4: activations as 8-bit integers, the fast path of the CPU kernels.
       accuracy_level: int(4),
     },
   });
+}
+
+/**
+ * Values that share a scale in the kernel. It rounds activations to 8 bits in the same blocks, and smaller ones lose less:
+ * the scales of larger blocks are repeated while the graph is loaded.
+ */
+const kernelBlock = ({ scheme }: IntegerMatrix) =>
+  scheme.bits === 6 ? Math.min(32, scheme.block) : scheme.block;
+
+/** Where the kernel's bytes have their zero: two more bits stand for -2 to 1. */
+const middleOf = ({ finer }: IntegerMatrix) => (finer === null ? 128 : 128 + finerOffset);
+
+/** The same zero for every block, made while the graph is loaded. */
+function equalZeros(builder: GraphBuilder, matrix: IntegerMatrix): string {
+  const { name, shape } = matrix;
+  const middle = builder.constant(
+    { name: `${name}.middle`, type: "uint8", shape: [1] },
+    Uint8Array.of(middleOf(matrix)),
+  );
+  const size = builder.constant(
+    { name: `${name}.zeros_size`, type: "int64", shape: [2] },
+    BigInt64Array.of(BigInt(shape.rows), BigInt(shape.columns / kernelBlock(matrix))),
+  );
+  return builder.node({ name: `${name}.zeros`, op: "Expand", inputs: [middle, size] });
 }
 
 /** [.., columns] with the sums of its blocks behind it, which the extra columns of a shifted matrix multiply. */
@@ -81,20 +106,24 @@ export function gatherInteger(
   const bytes =
     scheme.bits === 8
       ? gather("q", plane(builder, matrix, { part: "q", width: columns, data: matrix.values }))
-      : unpackSixBits(builder, use.name, {
-          high: gather(
-            "high",
-            plane(builder, matrix, { part: "q", width: columns / 2, data: matrix.values }),
-          ),
-          low: gather(
-            "low",
-            plane(builder, matrix, { part: "low", width: columns / 4, data: lowPlane(matrix) }),
-          ),
+      : withFiner(builder, matrix, {
+          name: use.name,
+          indices: use.indices,
+          bytes: unpackSixBits(builder, use.name, {
+            high: gather(
+              "high",
+              plane(builder, matrix, { part: "q", width: columns / 2, data: matrix.values }),
+            ),
+            low: gather(
+              "low",
+              plane(builder, matrix, { part: "low", width: columns / 4, data: lowPlane(matrix) }),
+            ),
+          }),
         });
   const numbers = cast(builder, `${use.name}/numbers`, bytes);
   const middle = builder.constant(
     { name: `${use.name}/middle`, type: "float32", shape: [] },
-    Float32Array.of(128),
+    Float32Array.of(middleOf(matrix)),
   );
   const centred = builder.node({ name: `${use.name}/centred`, op: "Sub", inputs: [numbers, middle] });
   const blocks = columns / scheme.block;
@@ -125,18 +154,20 @@ export function gatherInteger(
 function kernelValues(builder: GraphBuilder, matrix: IntegerMatrix): string {
   const { name, scheme, shape } = matrix;
   const columns = kernelColumns(shape.columns, scheme);
-  const blocks = columns / scheme.block;
+  const block = kernelBlock(matrix);
+  const blocks = columns / block;
   if (scheme.bits !== 6) {
     return builder.external(
-      { name: `${name}.q`, type: "uint8", shape: [shape.rows, blocks, (scheme.block * scheme.bits) / 8] },
+      { name: `${name}.q`, type: "uint8", shape: [shape.rows, blocks, (block * scheme.bits) / 8] },
       matrix.values,
     );
   }
-  const bytes = unpackSixBits(builder, `${name}.unpacked`, {
+  const coarse = unpackSixBits(builder, `${name}.unpacked`, {
     high: plane(builder, matrix, { part: "q", width: columns / 2, data: matrix.values }),
     low: plane(builder, matrix, { part: "low", width: columns / 4, data: lowPlane(matrix) }),
   });
-  return reshape(builder, `${name}.bytes`, { input: bytes, shape: [shape.rows, blocks, scheme.block] });
+  const bytes = withFiner(builder, matrix, { name: `${name}.all`, indices: null, bytes: coarse });
+  return reshape(builder, `${name}.bytes`, { input: bytes, shape: [shape.rows, blocks, block] });
 }
 
 /**
@@ -148,19 +179,7 @@ function unpackSixBits(
   name: string,
   planes: { readonly high: string; readonly low: string },
 ): string {
-  const byte = (value: number) =>
-    builder.constant({ name: `byte/${value}`, type: "uint8", shape: [] }, Uint8Array.of(value));
-  const shift = (part: string, input: string, by: number) =>
-    builder.node({
-      name: `${name}/${part}`,
-      op: "BitShift",
-      inputs: [input, byte(Math.abs(by))],
-      attributes: { direction: { type: "string", value: by > 0 ? "LEFT" : "RIGHT" } },
-    });
-  const mask = (part: string, input: string, value: number) =>
-    builder.node({ name: `${name}/${part}`, op: "BitwiseAnd", inputs: [input, byte(value)] });
-  const join = (part: string, inputs: readonly string[]) =>
-    builder.node({ name: `${name}/${part}`, op: "Concat", inputs, attributes: { axis: int(-1) } });
+  const { shift, mask, join } = bitNodes(builder, name);
   const upper = join("upper", [shift("upper0", planes.high, 4), mask("upper1", planes.high, 0xf0)]);
   const lower = join("lower", [
     mask("lower0", shift("lower0s", planes.low, 2), 12),
@@ -169,6 +188,61 @@ function unpackSixBits(
     mask("lower3", shift("lower3s", planes.low, -4), 12),
   ]);
   return builder.node({ name: `${name}/joined`, op: "BitwiseOr", inputs: [upper, lower] });
+}
+
+/** Nodes on bytes; their names begin with `name`. */
+function bitNodes(builder: GraphBuilder, name: string) {
+  const byte = (value: number) =>
+    builder.constant({ name: `byte/${value}`, type: "uint8", shape: [] }, Uint8Array.of(value));
+  const node = (part: string, op: string, inputs: readonly string[]) =>
+    builder.node({ name: `${name}/${part}`, op, inputs });
+  return {
+    node,
+    shift: (part: string, input: string, by: number) =>
+      builder.node({
+        name: `${name}/${part}`,
+        op: "BitShift",
+        inputs: [input, byte(Math.abs(by))],
+        attributes: { direction: { type: "string", value: by > 0 ? "LEFT" : "RIGHT" } },
+      }),
+    mask: (part: string, input: string, value: number) => node(part, "BitwiseAnd", [input, byte(value)]),
+    join: (part: string, inputs: readonly string[]) =>
+      builder.node({ name: `${name}/${part}`, op: "Concat", inputs, attributes: { axis: int(-1) } }),
+  };
+}
+
+/**
+ * Unpacked 6-bit numbers with what two more bits add to those of the first rows (`finerBits`). `indices` are the rows
+ * that `bytes` holds, int64 [n]; null: all.
+ */
+function withFiner(
+  builder: GraphBuilder,
+  matrix: IntegerMatrix,
+  { name, indices, bytes }: { name: string; indices: string | null; bytes: string },
+): string {
+  const { finer, scheme, shape } = matrix;
+  if (finer === null) return bytes;
+  const { node, shift, mask, join } = bitNodes(builder, name);
+  const rows = Math.min(scheme.finerRows ?? 0, shape.rows);
+  const number = (value: number) =>
+    builder.constant({ name: `int64/${value}`, type: "int64", shape: [] }, BigInt64Array.of(BigInt(value)));
+  const asked = indices ?? node("row_numbers", "Range", [number(0), number(shape.rows), number(1)]);
+  // The row behind the last one leaves the numbers as they are.
+  const table = builder.external(
+    { name: `${matrix.name}.finer`, type: "uint8", shape: [rows + 1, shape.columns / 4] },
+    finer,
+  );
+  const packed = builder.node({
+    name: `${name}/finer`,
+    op: "Gather",
+    inputs: [table, node("finer_rows", "Min", [asked, number(rows)])],
+    attributes: { axis: int(0) },
+  });
+  const bits = join("finer_bits", [
+    mask("finer0", packed, 3),
+    ...[1, 2, 3].map((at) => mask(`finer${at}`, shift(`finer${at}s`, packed, -2 * at), 3)),
+  ]);
+  return node("finer_joined", "BitwiseOr", [bytes, bits]);
 }
 
 function lowPlane(matrix: IntegerMatrix): ExternalData {
@@ -196,14 +270,25 @@ function steps(builder: GraphBuilder, { name, shape, steps: data }: IntegerMatri
 }
 
 function kernelScales(builder: GraphBuilder, matrix: IntegerMatrix): string {
-  return builder.node({
-    name: `${matrix.name}.scales`,
+  const { name, shape, scheme } = matrix;
+  const scales = builder.node({
+    name: `${name}.scales`,
     op: "Mul",
     inputs: [
-      cast(builder, `${matrix.name}.scale_numbers`, scaleBytes(builder, matrix)),
-      cast(builder, `${matrix.name}.step_numbers`, steps(builder, matrix)),
+      cast(builder, `${name}.scale_numbers`, scaleBytes(builder, matrix)),
+      cast(builder, `${name}.step_numbers`, steps(builder, matrix)),
     ],
   });
+  const times = scheme.block / kernelBlock(matrix);
+  if (times === 1) return scales;
+  const blocks = shape.columns / scheme.block;
+  const apart = reshape(builder, `${name}.scales_apart`, { input: scales, shape: [shape.rows, blocks, 1] });
+  const size = builder.constant(
+    { name: `${name}.repeats`, type: "int64", shape: [3] },
+    BigInt64Array.of(1n, 1n, BigInt(times)),
+  );
+  const repeated = builder.node({ name: `${name}.scales_repeated`, op: "Expand", inputs: [apart, size] });
+  return reshape(builder, `${name}.scales_all`, { input: repeated, shape: [shape.rows, blocks * times] });
 }
 
 function cast(builder: GraphBuilder, name: string, input: string): string {

@@ -1,14 +1,27 @@
 import type { Precision, PrecisionRule } from "./graph-weights.ts";
 
-/** How a pack keeps its weights: as shipped, or whole for comparisons. */
-export type PackPrecision = "integer" | "float32";
+/**
+ * How a pack keeps its weights: as imported, smaller at some cost (the embedded pack, which has a size limit), or whole
+ * for comparisons. docs/decisions/weights.md has the table of choices that were measured.
+ */
+export type PackPrecision = "integer" | "compact" | "float32";
 
-/** docs/decisions/weights.md has the table of choices that were measured. */
-export function shippedPrecision(source: string, columns: number): Precision {
-  const tokens = source === "model.embed_tokens.weight" || source === "lm_head.weight";
-  if (tokens && columns % 64 === 0) return { type: "integer", bits: 6, block: 64, zero: "symmetric" };
-  if (!tokens && columns % 32 === 0) return { type: "integer", bits: 4, block: 32, zero: "shifted" };
-  return eightBits(source, columns);
+const isTokenMatrix = (source: string) =>
+  source === "model.embed_tokens.weight" || source === "lm_head.weight";
+
+export function importedPrecision(source: string, columns: number): Precision {
+  return !isTokenMatrix(source) && columns % 32 === 0
+    ? { type: "integer", bits: 4, block: 32, zero: "shifted" }
+    : eightBits(source, columns);
+}
+
+/** Tokenizers number their tokens by how common they are: 94 % of the tokens of English text are below this. */
+const commonTokens = 20_480;
+
+export function compactPrecision(source: string, columns: number): Precision {
+  return isTokenMatrix(source) && columns % 64 === 0
+    ? { type: "integer", bits: 6, block: 64, zero: "symmetric", finerRows: commonTokens }
+    : importedPrecision(source, columns);
 }
 
 /** Image encoders lose more with fewer bits and are small beside the language model. */
@@ -20,7 +33,6 @@ function eightBits(_source: string, columns: number): Precision {
 const whole: PrecisionRule = () => ({ type: "float32" });
 
 export function precisionRules(precision: PackPrecision): { language: PrecisionRule; vision: PrecisionRule } {
-  return precision === "float32"
-    ? { language: whole, vision: whole }
-    : { language: shippedPrecision, vision: eightBits };
+  if (precision === "float32") return { language: whole, vision: whole };
+  return { language: precision === "compact" ? compactPrecision : importedPrecision, vision: eightBits };
 }

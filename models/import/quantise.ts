@@ -9,13 +9,16 @@ import { floatToHalf, halfToFloatTable } from "./half-float.ts";
  * - `shifted`: asymmetric, and what the rounding of the zero took from each block's mean is put back by extra columns
  *   that multiply the block sums of the input (4 bits only). This holds GGUF's Q4_1 (scale and minimum) almost exactly
  *   in a kernel that has only whole zeros.
- * - 6 bits are unpacked to 8 when the model is loaded; they are a storage format for the token embedding.
+ * - 6 bits are unpacked to 8 when the model is loaded; they are a storage format for the token embedding. The first
+ *   `finerRows` rows may keep the two bits below as well (`finerBits`), which makes 8 of them.
  */
 export interface QuantScheme {
   readonly bits: 4 | 6 | 8;
   /** Values that share a scale: a power of two from 16. */
   readonly block: number;
   readonly zero: "symmetric" | "asymmetric" | "shifted";
+  /** Rows from the first on that keep two more bits (6 bits only); 0 where absent. */
+  readonly finerRows?: number;
 }
 
 export interface MatrixShape {
@@ -38,6 +41,29 @@ export interface QuantisedRows {
 /** Columns that the kernel multiplies: the matrix's own, and for `shifted` one for each block, rounded up to blocks. */
 export function kernelColumns(columns: number, { block, zero }: QuantScheme): number {
   return zero === "shifted" ? columns + Math.ceil(columns / block / block) * block : columns;
+}
+
+/** Two bits below a 6-bit number, 0 to 3, stand for -2 to 1. */
+export const finerOffset = 2;
+
+/**
+ * The two bits below 6-bit numbers: with `scale` of the unpacked numbers (a quarter of the 6-bit one), a weight is
+ * `scale × (4 × (value − 32) + finer − 2)`.
+ */
+export function finerBits(
+  weights: Float32Array,
+  quantised: QuantisedRows,
+  { columns, block, steps }: { columns: number; block: number; steps: Uint16Array },
+): Uint8Array {
+  const blocks = columns / block;
+  return Uint8Array.from(weights, (weight, i) => {
+    const row = Math.floor(i / columns);
+    const step = halfToFloatTable()[steps[row] as number] as number;
+    const byte = quantised.scales[row * blocks + Math.floor((i % columns) / block)] as number;
+    const coarse = 4 * (quantised.values[i] as number);
+    const wanted = Math.round(weight / (step * byte)) + 128;
+    return clamp(wanted - coarse + finerOffset, 0, 3);
+  });
 }
 
 /** Ranges tried, as fractions of the block's own: a narrower one clips its extremes for finer steps. */
@@ -219,15 +245,25 @@ export function packSixBits(
   { rows, columns }: MatrixShape,
 ): { high: Uint8Array; low: Uint8Array } {
   const high = new Uint8Array((rows * columns) / 2);
-  const low = new Uint8Array((rows * columns) / 4);
   for (let row = 0; row < rows; row++) {
     for (let i = 0; i < columns; i++) {
-      const value = values[row * columns + i] as number;
-      const highAt = (row * columns) / 2 + (i % (columns / 2));
-      const lowAt = (row * columns) / 4 + (i % (columns / 4));
-      high[highAt] = (high[highAt] as number) | ((value >> 2) << (i < columns / 2 ? 0 : 4));
-      low[lowAt] = (low[lowAt] as number) | ((value & 3) << (2 * Math.floor(i / (columns / 4))));
+      const at = (row * columns) / 2 + (i % (columns / 2));
+      const upper = (values[row * columns + i] as number) >> 2;
+      high[at] = (high[at] as number) | (upper << (i < columns / 2 ? 0 : 4));
     }
   }
-  return { high, low };
+  return { high, low: packTwoBits(values, { rows, columns }) };
+}
+
+/** The lowest two bits of each number: those of columns i, i + columns/4, and so on in a byte, the first lowest. */
+export function packTwoBits(values: Uint8Array, { rows, columns }: MatrixShape): Uint8Array {
+  const packed = new Uint8Array((rows * columns) / 4);
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < columns; i++) {
+      const at = (row * columns) / 4 + (i % (columns / 4));
+      const lowest = (values[row * columns + i] as number) & 3;
+      packed[at] = (packed[at] as number) | (lowest << (2 * Math.floor(i / (columns / 4))));
+    }
+  }
+  return packed;
 }

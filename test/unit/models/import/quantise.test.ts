@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { halfToFloatTable } from "../../../../models/import/half-float.ts";
+import { floatToHalf, halfToFloatTable } from "../../../../models/import/half-float.ts";
 import {
+  finerBits,
+  finerOffset,
   kernelColumns,
   packNibbles,
   packSixBits,
@@ -78,6 +80,25 @@ describe("block-wise integers", () => {
       const back = restored(zeros, { bits: 4, block: 32, zero });
       expect(Math.max(...back.map(Math.abs))).toBeLessThan(1e-6);
     }
+  });
+
+  it("of 6 bits lose less than half as much with the two bits below", () => {
+    const weights = randomWeights(3);
+    const scheme = { bits: 6, block: 64, zero: "symmetric" } as const;
+    const coarse = quantiseRows(weights, shape, scheme);
+    const steps = coarse.steps.map((bits) => floatToHalf((halfToFloatTable()[bits] as number) / 4));
+    const bits = finerBits(weights, coarse, { columns: shape.columns, block: 64, steps });
+    expect(Math.max(...bits)).toBeLessThanOrEqual(3);
+    let error = 0;
+    weights.forEach((weight, i) => {
+      const scale =
+        (halfToFloatTable()[steps[Math.floor(i / shape.columns)] as number] as number) *
+        (coarse.scales[Math.floor(i / 64)] as number);
+      const value = 4 * ((coarse.values[i] as number) - 32) + (bits[i] as number) - finerOffset;
+      error += (weight - scale * value) ** 2;
+    });
+    const whole = weights.reduce((sum, weight) => sum + weight ** 2, 0);
+    expect(Math.sqrt(error / whole)).toBeLessThan(relativeError(weights, scheme) / 2);
   });
 
   it("pack two 4-bit numbers a byte, the earlier in the low half", () => {
