@@ -6,6 +6,7 @@ import { groundAnswer } from "./evidence/ground.ts";
 import type { GroundingView } from "./evidence/model-access.ts";
 import type { LoadedPack } from "./loaded-pack.ts";
 import type { PromptReader } from "./runtime/prompt-reader.ts";
+import { kindOf } from "./scope.ts";
 
 export interface GroundingWork {
   readonly pack: LoadedPack;
@@ -35,6 +36,7 @@ export async function* groundSentences(
     model: bindQuestion(pack, { question: question.question, choices, facts }, reader),
     references: pack.references,
     calibration: pack.calibration,
+    kind: kindOf(pack.summary.intendedFor, facts),
     budgetSeconds,
     seed: question.seed,
   };

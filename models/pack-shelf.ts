@@ -1,11 +1,16 @@
+import { setTimeout } from "node:timers/promises";
 import { appError, throwIfAborted } from "../core/errors.ts";
 import type { PackSummary } from "../core/model-pack.ts";
 import type { InferenceSettings } from "./api.ts";
 import type { LoadedPack } from "./loaded-pack.ts";
 import { type InstalledPack, openPack } from "./open-pack.ts";
 import { findPacks } from "./pack/read-pack.ts";
+import { readReferences } from "./read-references.ts";
 import { ProviderChoice } from "./runtime/providers.ts";
 import { openRuntime, type Runtime, type RuntimeOpeners } from "./runtime/runtime.ts";
+
+/** Nobody has used the pack for so long: the references are read ahead. */
+const pauseMs = 300;
 
 /** A loaded pack in use; it stays loaded until `release`. */
 export interface PackLease {
@@ -19,6 +24,8 @@ interface Shelved {
   readonly key: string;
   readonly opening: Promise<LoadedPack>;
   users: number;
+  /** Reading the references ahead, while nobody uses the pack. */
+  ahead: { readonly stop: AbortController; readonly ended: Promise<void> } | null;
 }
 
 /**
@@ -74,14 +81,16 @@ export class PackShelf {
     const key = `${installed.folder} ${installed.summary.digest}`;
     let shelved = this.#current;
     if (!shelved || shelved.key !== key) {
-      shelved = { key, opening: this.#open(installed), users: 0 };
+      shelved = { key, opening: this.#open(installed), users: 0, ahead: null };
       this.#replace(shelved);
     }
     const using = shelved;
     using.users += 1;
+    using.ahead?.stop.abort();
     const release = () => {
       using.users -= 1;
       if (using !== this.#current) disposeUnused(using);
+      else if (using.users === 0) readAhead(using);
     };
     try {
       const pack = await abortable(using.opening, signal);
@@ -129,9 +138,26 @@ export class PackShelf {
   }
 }
 
-function disposeUnused({ opening, users }: Shelved): void {
+function disposeUnused({ opening, users, ahead }: Shelved): void {
   if (users > 0) return;
-  void opening.then((pack) => pack.dispose()).catch(() => undefined);
+  ahead?.stop.abort();
+  void Promise.all([opening, ahead?.ended]).then(
+    ([pack]) => pack.dispose(),
+    () => undefined,
+  );
+}
+
+/** What was read before an abort stays read; the next pause goes on from there. */
+function readAhead(shelved: Shelved): void {
+  const stop = new AbortController();
+  const before = shelved.ahead?.ended;
+  const ended = (async () => {
+    await before;
+    // A question that comes at once should not have to stop anything.
+    await setTimeout(pauseMs, undefined, { signal: stop.signal });
+    await readReferences(await shelved.opening, stop.signal);
+  })().catch(() => undefined);
+  shelved.ahead = { stop, ended };
 }
 
 async function abortable<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {

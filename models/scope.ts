@@ -93,7 +93,7 @@ export function judgeScope(intendedFor: readonly IntendedInput[], facts: HeaderF
     return { status: "not-assessed", reason: "The model pack does not say which images it is for." };
   }
   const judged = intendedFor.map((intended) => judgeOne(intended, facts));
-  const fit = judged.find(({ matches }) => Object.values(matches).every((match) => match === "yes"));
+  const fit = fitting(judged);
   if (fit) return { status: "in", reason: purpose([fit.intended]) };
   const open = judged.filter(({ matches }) => Object.values(matches).every((match) => match !== "no"));
   const [best] = open.toSorted((a, b) => unknownFields(a.matches).length - unknownFields(b.matches).length);
@@ -108,6 +108,15 @@ export function judgeScope(intendedFor: readonly IntendedInput[], facts: HeaderF
     status: "uncertain",
     reason: `The header does not say enough about the ${missing.join(" and ")}. ${purpose(intendedFor)}`,
   };
+}
+
+/** The name of the entry that an image fits in every respect; null: none, or the header leaves it open. */
+export function kindOf(intendedFor: readonly IntendedInput[], facts: HeaderFacts): string | null {
+  return fitting(intendedFor.map((intended) => judgeOne(intended, facts)))?.intended.name ?? null;
+}
+
+function fitting(judged: readonly Judged[]): Judged | undefined {
+  return judged.find(({ matches }) => Object.values(matches).every((match) => match === "yes"));
 }
 
 /** The verdict over all views of a question: one image outside is enough. */

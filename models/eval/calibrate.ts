@@ -11,9 +11,10 @@ import type { DataImage } from "./data-sets.ts";
 import type { EvalModel } from "./eval-model.ts";
 import { type ForcedAnswer, groundForced, groundingRequest } from "./forced-answer.ts";
 import type { ImageShelf } from "./image-shelf.ts";
+import { groupedBy } from "./grouped-by.ts";
 import { pace } from "./pace.ts";
 import { writeCalibration } from "./pack-file.ts";
-import { inTurn, type Pair, shuffled, truePairs, wrongPairs } from "./pairs.ts";
+import { alternated, inTurn, type Pair, shuffled, truePairs, wrongPairs } from "./pairs.ts";
 import { fitLogistic, fitTemperature, groupBootstrap, percentile, share } from "./statistics.ts";
 import { wrongImage } from "./wrong-images.ts";
 
@@ -22,6 +23,8 @@ import { wrongImage } from "./wrong-images.ts";
  * reported on.
  */
 const reliancePairs = 200;
+/** A kind of image has thresholds on reliance of its own from this many true, and wrong, pairs on. */
+const leastReliancePairs = 20;
 const polarImages = 120;
 /** So much of the wrong pairs may pass the threshold on reliance. */
 const wrongAllowed = 0.05;
@@ -32,9 +35,12 @@ interface CalibrationPlan {
   readonly polar: readonly { readonly image: DataImage; readonly finding: string; readonly truth: boolean }[];
 }
 
+/** Each image set gets as many pairs, so that each kind of image can have a null of its own; `limit`: a set. */
 export function planCalibration(images: readonly DataImage[], limit: number | null): CalibrationPlan {
   const pairs = Math.min(limit ?? leastNullAnswers, leastNullAnswers);
   const half = Math.round(Math.min(limit ?? reliancePairs, reliancePairs) / 2);
+  const sets = [...groupedBy(images, ({ set }) => set).values()];
+  const fromEach = (pairsOf: (ofSet: readonly DataImage[]) => Pair[]) => alternated(sets.map(pairsOf));
   const tune = images.filter((image) => image.part === "tune");
   const polar = tune.flatMap((image) =>
     Object.entries(image.findings).flatMap(([finding, truth]) =>
@@ -44,10 +50,10 @@ export function planCalibration(images: readonly DataImage[], limit: number | nu
   const count = Math.min(limit ?? polarImages, polarImages);
   return {
     reliance: [
-      ...inTurn(shuffled(truePairs(images, "tune"), 5)).slice(0, half),
-      ...wrongPairs(images, "tune", half),
+      ...fromEach((ofSet) => inTurn(shuffled(truePairs(ofSet, "tune"), 5)).slice(0, half)),
+      ...fromEach((ofSet) => wrongPairs(ofSet, "tune", half)),
     ],
-    region: wrongPairs(images, "tune", pairs),
+    region: fromEach((ofSet) => wrongPairs(ofSet, "tune", pairs)),
     polar: [true, false].flatMap((truth) =>
       shuffled(
         polar.filter((one) => one.truth === truth),
@@ -86,10 +92,10 @@ export async function* calibrate(
   }
   const progress = pace(plan.reliance.length + plan.region.length + plan.polar.length);
 
-  const reliance: { kind: Pair["kind"]; nats: number[] }[] = [];
+  const reliance: MeasuredPair[] = [];
   for (const pair of plan.reliance) {
     const nats = await kept(store, `reliance/${pair.key}`, () => measureRelianceOf(input, pair, signal));
-    reliance.push({ kind: pair.kind, nats });
+    reliance.push({ of: model.kindOf(pair.source.facts), kind: pair.kind, nats });
     yield progress.step(`reliance ${pair.key}`);
   }
   const polar: { x: number; truth: boolean }[] = [];
@@ -102,7 +108,8 @@ export async function* calibrate(
   for (const pair of plan.region) {
     const effect = await kept(store, `null/${pair.key}`, () => measureNull(input, pair, signal));
     const { length: sentences } = splitSentences(pair.source.claims[pair.finding]!.present);
-    effects.push({ kind: pair.kind, group: pair.shown.group, effect, sentences });
+    const { kind, source, shown } = pair;
+    effects.push({ of: model.kindOf(source.facts), kind, group: shown.group, effect, sentences });
     yield progress.step(`null ${pair.key}`);
   }
 
@@ -116,6 +123,7 @@ export async function* calibrate(
     search: searchName,
     reliance: relianceBlock(reliance),
     region: regionBlock(effects),
+    by_kind: kindBlocks(reliance, effects),
     probability: { temperature: fitTemperature(polar), pairs: polar.length },
     data: `tune part of ${sets.join(", ")}`,
     command: `meditron eval calibrate --data DATA --pack ${model.pack.name}`,
@@ -125,9 +133,32 @@ export async function* calibrate(
   yield { type: "done", report: { calibration, written: input.write, detail: detail(reliance, effects) } };
 }
 
-function relianceBlock(
-  measured: readonly { kind: Pair["kind"]; nats: readonly number[] }[],
-): Calibration["reliance"] {
+/** The kinds of image with enough cases for thresholds of their own. */
+function kindBlocks(
+  reliance: readonly MeasuredPair[],
+  effects: readonly NullEffect[],
+): Calibration["by_kind"] {
+  const reliances = groupedBy(reliance, ({ of }) => of);
+  return [...groupedBy(effects, ({ of }) => of)].flatMap(([kind, ofKind]) => {
+    const pairs = reliances.get(kind) ?? [];
+    const trues = pairs.filter((one) => one.kind === "true").length;
+    const enough =
+      ofKind.length >= leastNullAnswers && Math.min(trues, pairs.length - trues) >= leastReliancePairs;
+    return kind === null || !enough
+      ? []
+      : [{ kind, reliance: relianceBlock(pairs), region: regionBlock(ofKind) }];
+  });
+}
+
+interface MeasuredPair {
+  /** The entry of the pack's `intended_for`; null: none. */
+  readonly of: string | null;
+  readonly kind: Pair["kind"];
+  /** One a sentence. */
+  readonly nats: readonly number[];
+}
+
+function relianceBlock(measured: readonly MeasuredPair[]): Calibration["reliance"] {
   const cases = measured.flatMap(({ kind, nats }) => nats.map((x) => ({ x, truth: kind === "true" })));
   const fit = fitLogistic(cases);
   // A pack whose reliance does not tell true from wrong images must not pass anything.
@@ -145,6 +176,8 @@ function relianceBlock(
 
 /** One answer about an image that it does not belong to: the largest E of its sentences. */
 interface NullEffect {
+  /** The entry of the pack's `intended_for`; null: none. */
+  readonly of: string | null;
   readonly kind: Pair["kind"];
   readonly group: string;
   readonly effect: number;
@@ -169,10 +202,7 @@ function regionBlock(effects: readonly NullEffect[]): Calibration["region"] {
   };
 }
 
-function detail(
-  reliance: readonly { kind: Pair["kind"]; nats: readonly number[] }[],
-  effects: readonly { kind: Pair["kind"]; effect: number }[],
-) {
+function detail(reliance: readonly MeasuredPair[], effects: readonly NullEffect[]) {
   const summary = (values: readonly number[]) => ({
     cases: values.length,
     p5: percentile(values, 0.05),

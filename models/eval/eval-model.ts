@@ -19,6 +19,10 @@ export interface EvalModel {
   readonly provider: string;
   readonly calibration: Calibration | null;
   readonly references: ReferenceSet;
+  /** The entry of the pack's `intended_for` that an image fits; null: none. */
+  kindOf(facts: HeaderFacts): string | null;
+  /** As the app does while nobody asks. */
+  readReferences(signal: AbortSignal): Promise<void>;
   view(loaded: LoadedView): GroundingView;
   /** As the app asks it: with the closed header line and, where there are choices, their line. */
   bind(question: EvalQuestion): GroundingModel;

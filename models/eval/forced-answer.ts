@@ -44,6 +44,7 @@ export function groundingRequest(
     model: model.bind(answer.question),
     references: options.references ? model.references : openReferences([]),
     calibration: options.calibration,
+    kind: model.kindOf(answer.question.facts),
     budgetSeconds: options.budgetSeconds,
     seed: answer.seed,
   };

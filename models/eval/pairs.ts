@@ -67,7 +67,8 @@ export function inTurn(pairs: readonly Pair[]): Pair[] {
   );
 }
 
-function alternated(lists: readonly (readonly Pair[])[]): Pair[] {
+/** The first of each list, then the second of each, and so on. */
+export function alternated(lists: readonly (readonly Pair[])[]): Pair[] {
   const rounds = Math.max(0, ...lists.map((list) => list.length));
   return Array.from({ length: rounds }, (_, round) =>
     lists.flatMap((list) => list.slice(round, round + 1)),

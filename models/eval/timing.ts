@@ -28,6 +28,9 @@ export async function* evaluateTiming(
 ): AsyncGenerator<EvaluationEvent, void, void> {
   const progress = pace(pairs.length);
   const times: Record<string, number>[] = [];
+  const started = performance.now();
+  await model.readReferences(signal);
+  const referencesMs = Math.round(performance.now() - started);
   for (const pair of pairs) {
     const claim = pair.source.claims[pair.finding]!;
     const question = { question: claim.question, choices: null, facts: pair.source.facts };
@@ -63,7 +66,8 @@ export async function* evaluateTiming(
       answers: times.length,
       machine: { processor: cpus()[0]?.model ?? "", cores: availableParallelism() },
       provider: model.provider,
-      // The first answer also encodes the pack's references, once a loaded pack.
+      // Once a loaded pack, ahead of the questions.
+      references_ms: referencesMs,
       figures: Object.fromEntries(names.map((name) => [name, figure(name)])),
     },
   };

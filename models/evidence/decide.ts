@@ -1,5 +1,5 @@
 import type { SentenceState } from "../../core/evidence.ts";
-import type { Calibration } from "./calibration.ts";
+import type { Thresholds } from "./calibration.ts";
 
 /** What was measured for a sentence, as far as its state depends on it. */
 export interface Findings {
@@ -18,27 +18,27 @@ export interface Findings {
 export const diffuseShare = 0.4;
 
 /** The rules GRD-16 to GRD-19 of docs/grounding.md, in their order. */
-export function decideState(findings: Findings, calibration: Calibration | null): SentenceState {
+export function decideState(findings: Findings, thresholds: Thresholds | null): SentenceState {
   if (findings.absence) return "absent";
   if (findings.relianceNats === null) return "untested";
-  if (calibration === null) return "uncalibrated";
-  if (calibratedReliance(findings.relianceNats, calibration) < calibration.reliance.threshold)
+  if (thresholds === null) return "uncalibrated";
+  if (calibratedReliance(findings.relianceNats, thresholds) < thresholds.reliance.threshold)
     return "unsupported";
   const { region } = findings;
   if (region.status === "not-searched") return "untested";
   // The sentence rests on the image, but on no part that could be named.
   if (region.status === "none" || region.share > diffuseShare) return "diffuse";
-  return region.effectNats > calibration.region.threshold ? "supported" : "diffuse";
+  return region.effectNats > thresholds.region.threshold ? "supported" : "diffuse";
 }
 
 /** 0..1, by the logistic curve of the pack's calibration. */
-export function calibratedReliance(nats: number, { reliance }: Calibration): number {
+export function calibratedReliance(nats: number, { reliance }: Thresholds): number {
   return logistic(reliance.slope * nats + reliance.offset);
 }
 
 /** Probability of a sentence against what it was compared with; null for a pack without calibration. */
-export function sentenceProbability(standNats: number, calibration: Calibration | null): number | null {
-  return calibration === null ? null : logistic(standNats / calibration.probability.temperature);
+export function sentenceProbability(standNats: number, thresholds: Thresholds | null): number | null {
+  return thresholds === null ? null : logistic(standNats / thresholds.probability.temperature);
 }
 
 function logistic(x: number): number {

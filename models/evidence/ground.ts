@@ -1,4 +1,4 @@
-import { calibrationFault } from "./calibration.ts";
+import { calibrationFault, thresholdsFor } from "./calibration.ts";
 import { type Evaluator, openEvaluator } from "./evaluator.ts";
 import { blurredFill, replaceRegion } from "./fills.ts";
 import { findForeground, type Foreground } from "./foreground.ts";
@@ -24,7 +24,8 @@ export async function* groundAnswer(
   const started = performance.now();
   const { views, model, budgetSeconds } = request;
   const fault = request.calibration === null ? null : calibrationFault(request.calibration);
-  const calibration = fault === null ? request.calibration : null;
+  const thresholds =
+    request.calibration === null || fault !== null ? null : thresholdsFor(request.calibration, request.kind);
   const plan = planStand(request);
   const sentences = plan.sentences.map((_, index) => index);
   const warnings = fault === null ? [] : [fault];
@@ -37,7 +38,7 @@ export async function* groundAnswer(
 
   const measured = await measureReliance({ ...request, evaluator }, signal);
   warnings.push(...measured.warnings);
-  const ledger = createLedger({ plan, evaluator, measured, calibration });
+  const ledger = createLedger({ plan, evaluator, measured, thresholds });
   for (const index of sentences) yield ledger.event(index);
   yield work.progress("reliance");
 

@@ -22,6 +22,8 @@ export interface GroundingRequest {
   readonly references: ReferenceSet;
   /** The `calibration` block of pack.json; null where the pack has none. */
   readonly calibration: Calibration | null;
+  /** The entry of the pack's `intended_for` that the images fit; null: none, or the header leaves it open. */
+  readonly kind: string | null;
   /** Above this estimate only reliance is computed; null: no budget (the user pressed the button). */
   readonly budgetSeconds: number | null;
   /** Of the noise in the fills. */

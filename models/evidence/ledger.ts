@@ -1,5 +1,5 @@
 import type { EvidenceMap, Region, SentenceEvidence } from "../../core/evidence.ts";
-import type { Calibration } from "./calibration.ts";
+import type { Thresholds } from "./calibration.ts";
 import { calibratedReliance, decideState, type Findings, sentenceProbability } from "./decide.ts";
 import type { Evaluator } from "./evaluator.ts";
 import type { GroundingEvent } from "./grounding-request.ts";
@@ -24,12 +24,12 @@ export function createLedger({
   plan,
   evaluator,
   measured,
-  calibration,
+  thresholds,
 }: {
   plan: StandPlan;
   evaluator: Evaluator;
   measured: MeasuredReliance;
-  calibration: Calibration | null;
+  thresholds: Thresholds | null;
 }): Ledger {
   const maps: EvidenceMap[][] = plan.sentences.map(() => []);
   const boxes: Region[][] = plan.sentences.map(() => []);
@@ -41,7 +41,7 @@ export function createLedger({
     return plan.sentences[index]!.usesAlone ? alone_nats : nats;
   };
   const relied = (nats: number) =>
-    calibration === null || calibratedReliance(nats, calibration) >= calibration.reliance.threshold;
+    thresholds === null || calibratedReliance(nats, thresholds) >= thresholds.reliance.threshold;
 
   function evidenceOf(index: number): SentenceEvidence {
     const sentence = plan.sentences[index]!;
@@ -57,12 +57,12 @@ export function createLedger({
     return {
       reliance: {
         ...reliance,
-        calibrated: calibration === null ? null : calibratedReliance(supportReliance(index), calibration),
+        calibrated: thresholds === null ? null : calibratedReliance(supportReliance(index), thresholds),
       },
       stand: { nats: base.given, alone_nats: base.alone },
       terms,
       region_effect: region.status === "tested" ? region.effectNats : null,
-      state: decideState(findings, calibration),
+      state: decideState(findings, thresholds),
       // A sentence that states absence has no box (GRD-3), and only what was tested is drawn.
       regions: sentence.absence ? [] : boxes[index]!,
       views_effect: viewEffects.map((effects, view) => ({ view, nats: effects[index]! })),
@@ -92,7 +92,7 @@ export function createLedger({
       probability:
         plan.sentences[index]!.form === "content"
           ? null
-          : sentenceProbability(evaluator.base[index]!.given, calibration),
+          : sentenceProbability(evaluator.base[index]!.given, thresholds),
       evidence: evidenceOf(index),
     }),
   };

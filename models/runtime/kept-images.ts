@@ -7,8 +7,8 @@ interface Kept {
   readonly cached: CachedTokens;
 }
 
-/** About 14 images of the embedded pack: the references of three kinds of image. */
-const keptBytes = 32 * 1024 * 1024;
+/** About 28 images of the embedded pack: all of its references. */
+const keptBytes = 64 * 1024 * 1024;
 
 /**
  * What a language model has read of images that come again with every question, such as a pack's references. They
@@ -17,6 +17,14 @@ const keptBytes = 32 * 1024 * 1024;
 export class KeptImages {
   readonly #kept = new Map<ImageTokens, Kept>();
   #bytes = 0;
+
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  has(image: ImageTokens): boolean {
+    return this.#kept.has(image);
+  }
 
   find(image: ImageTokens, before: readonly number[]): CachedTokens | null {
     const kept = this.#kept.get(image);

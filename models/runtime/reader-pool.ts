@@ -8,7 +8,7 @@ const idleLimit = 2;
 /** Prompt readers, each used by one question at a time; the one used last is lent first. */
 export class ReaderPool {
   readonly #model: LanguageModel;
-  readonly #kept = new KeptImages();
+  readonly kept = new KeptImages();
   #idle: PromptReader[] = [];
 
   constructor(model: LanguageModel) {
@@ -16,7 +16,12 @@ export class ReaderPool {
   }
 
   borrow(): PromptReader {
-    return this.#idle.pop() ?? new PromptReader(this.#model, this.#kept);
+    return this.#idle.pop() ?? this.create();
+  }
+
+  /** One that is not lent: the caller disposes it. */
+  create(): PromptReader {
+    return new PromptReader(this.#model, this.kept);
   }
 
   async giveBack(reader: PromptReader): Promise<void> {

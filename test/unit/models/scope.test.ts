@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { HeaderFacts } from "../../../core/frame.ts";
 import type { IntendedInput } from "../../../core/model-pack.ts";
-import { factsOf, headerLine, judgeScope, judgeScopes } from "../../../models/scope.ts";
+import { factsOf, headerLine, judgeScope, judgeScopes, kindOf } from "../../../models/scope.ts";
 
 const pack: IntendedInput[] = [
   { name: "Chest radiographs, frontal", modalities: ["CR", "DX"], bodyParts: ["CHEST"], views: ["PA", "AP"] },
@@ -47,6 +47,14 @@ describe("what a pack is for", () => {
 
   test("doubt names the fact that the header leaves open", () => {
     expect(judgeScope(pack, facts("DX", "CHEST")).reason).toContain("about the view.");
+  });
+
+  test("an image is of the kind that it fits in every respect", () => {
+    expect(kindOf(pack, facts("RG", "THORAX", "AP"))).toBe("Chest radiographs, frontal");
+    expect(kindOf(pack, facts("CR", "HAND"))).toBe("limb radiographs");
+    expect(kindOf(pack, facts("DX", "CHEST"))).toBeNull();
+    expect(kindOf(pack, facts("CT", "CHEST"))).toBeNull();
+    expect(kindOf([], facts("DX", "CHEST"))).toBeNull();
   });
 
   test("a pack that declares nothing is not assessed", () => {

@@ -1,35 +1,22 @@
 import { describe, expect, it } from "vitest";
 import type { SentenceEvidence } from "../../../../core/evidence.ts";
 import type { Rectangle } from "../../../../core/view.ts";
-import type { Calibration } from "../../../../models/evidence/calibration.ts";
 import { groundAnswer } from "../../../../models/evidence/ground.ts";
 import type { GroundingEvent, GroundingRequest } from "../../../../models/evidence/grounding-request.ts";
-import { searchName } from "../../../../models/evidence/map.ts";
 import type { GroundingView } from "../../../../models/evidence/model-access.ts";
 import { seededRandom } from "../../../../models/evidence/noise.ts";
 import { openReferences } from "../../../../models/evidence/references.ts";
 import { functionModel, meanInside, paddedView } from "../../../fixtures/known-answer/function-model.ts";
+import { madeCalibration } from "../../../fixtures/known-answer/made-calibration.ts";
 import { markImage } from "../../../fixtures/known-answer/mark-image.ts";
 
 const side = 64;
 const signal = new AbortController().signal;
 
-const calibration: Calibration = {
-  version: 1,
-  search: searchName,
-  reliance: { slope: 2, offset: -2, threshold: 0.5, true_pairs: 1, wrong_pairs: 1 },
-  region: {
-    threshold: 0.2,
-    interval: [0.1, 0.3],
-    pairs: 400,
-    answers: 200,
-    kinds: { other_patient: 80, blank: 60, noise: 60 },
-  },
-  probability: { temperature: 1, pairs: 1 },
-  data: "made",
-  command: "made",
-  date: "2026-01-01",
-};
+const calibration = madeCalibration({
+  reliance: { slope: 2, offset: -2, threshold: 0.5 },
+  region: { threshold: 0.2, interval: [0.1, 0.3] },
+});
 
 function request(views: GroundingView[], given: Partial<GroundingRequest>): GroundingRequest {
   const random = seededRandom(7);
@@ -48,6 +35,7 @@ function request(views: GroundingView[], given: Partial<GroundingRequest>): Grou
     model: functionModel(() => 0),
     references: openReferences(plain),
     calibration,
+    kind: null,
     budgetSeconds: null,
     seed: 1,
     ...given,
@@ -150,6 +138,17 @@ describe("groundAnswer", () => {
     const { evidence, done } = await ground(request([view], asked));
     expect(evidence.map(({ state }) => state)).toEqual(["uncalibrated", "uncalibrated"]);
     expect(done.warnings.join(" ")).toContain("another search");
+  });
+
+  it("[GRD-15] where the image's kind has thresholds of its own, these count", async () => {
+    const { reliance, region } = calibration;
+    const strict = { kind: "limbs", reliance, region: { ...region, threshold: 100 } };
+    const asked = { model: brightness(mark), calibration: { ...calibration, by_kind: [strict] } };
+    const states = async (kind: string | null) =>
+      (await ground(request([view], { ...asked, kind }))).evidence.map(({ state }) => state);
+    expect(await states("limbs")).toEqual(["diffuse", "diffuse"]);
+    expect(await states("chests")).toEqual(["supported", "supported"]);
+    expect(await states(null)).toEqual(["supported", "supported"]);
   });
 
   it("[GRD-15] a calibration with fewer than 200 answers in its null does not count", async () => {

@@ -57,7 +57,8 @@ async function run(kind: "one-patch" | "blind", given: Partial<EvaluationInput>)
   };
   const loaded = (await planEvaluation(input)).map((file) => greyView(data.images.get(path.basename(file))!));
   const reader = pack.readers.borrow();
-  const summary = { name: kind, version: "1", digest: kind };
+  const hands = { name: "hands", modalities: ["CR"], bodyParts: ["HAND"], views: [] };
+  const summary = { name: kind, version: "1", digest: kind, intendedFor: [hands] };
   const model = bindEvalModel({ ...pack, folder, summary } as unknown as LoadedPack, reader);
   const texts: string[] = [];
   let report: Record<string, unknown> = {};
@@ -84,6 +85,8 @@ describe("eval calibrate", patience, () => {
     expect(calibration.region).toMatchObject({ answers: 12, pairs: 24 });
     expect(calibration.reliance.slope).toBeGreaterThan(0);
     expect(calibration.reliance.threshold).toBeGreaterThanOrEqual(0.5);
+    // Too few cases for thresholds of a kind of image.
+    expect(calibration.by_kind).toEqual([]);
   });
 
   it("[GRD-15] a null of fewer than 200 answers is not written, and is refused before anything is measured", async () => {
@@ -137,6 +140,8 @@ describe("eval calibrate", patience, () => {
     expect(calibration.region).toMatchObject({ answers: 200, pairs: 400 });
     expect(calibration.region.threshold).toBeCloseTo(0.189, 2);
     expect(calibrationFault(calibration)).toBeNull();
+    const { reliance: onReliance, region: onRegion } = calibration;
+    expect(calibration.by_kind).toEqual([{ kind: "hands", reliance: onReliance, region: onRegion }]);
     const written = JSON.parse(await readFile(path.join(folder, "pack.json"), "utf8")) as object;
     expect(written).toEqual({ name: "known", card, calibration });
   });

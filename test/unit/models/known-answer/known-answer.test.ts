@@ -6,7 +6,6 @@ import { bindQuestion, groundingView } from "../../../../models/bind-question.ts
 import type { Calibration } from "../../../../models/evidence/calibration.ts";
 import { blurredReference } from "../../../../models/evidence/fills.ts";
 import { groundAnswer } from "../../../../models/evidence/ground.ts";
-import { searchName } from "../../../../models/evidence/map.ts";
 import { type Random, seededRandom } from "../../../../models/evidence/noise.ts";
 import { fitContent, inputToFrame, turnedSize } from "../../../../models/image/mapping.ts";
 import type { LoadedPack } from "../../../../models/loaded-pack.ts";
@@ -22,6 +21,7 @@ import {
   knownAnswerSide,
   knownAnswerSpec,
 } from "../../../fixtures/known-answer/known-answer-spec.ts";
+import { madeCalibration } from "../../../fixtures/known-answer/made-calibration.ts";
 import { markImage } from "../../../fixtures/known-answer/mark-image.ts";
 import {
   openKnownAnswer,
@@ -102,22 +102,10 @@ const open = (kind: KnownAnswerKind, patches: Rectangle[]) =>
   openKnownAnswer(knownAnswerSpec(kind, { patches }), language);
 
 /** Thresholds under which almost anything with an effect passes: a blind pack must not even then. */
-const lenient: Calibration = {
-  version: 1,
-  search: searchName,
-  reliance: { slope: 1, offset: 0, threshold: 0.5, true_pairs: 0, wrong_pairs: 0 },
-  region: {
-    threshold: 0,
-    interval: [0, 0],
-    pairs: 400,
-    answers: 200,
-    kinds: { other_patient: 200, blank: 0, noise: 0 },
-  },
-  probability: { temperature: 1, pairs: 0 },
-  data: "",
-  command: "",
-  date: "",
-};
+const lenient = madeCalibration({
+  reliance: { slope: 1, offset: 0, threshold: 0.5 },
+  region: { threshold: 0, interval: [0, 0] },
+});
 
 describe("a pack whose answer depends on one known patch", { timeout: patience }, () => {
   it(`evidence finds the patch in at least 95 % of ${runs} random positions, sizes, crops and aspect ratios`, async () => {
