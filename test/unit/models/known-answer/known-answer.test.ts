@@ -89,6 +89,7 @@ async function groundWith(
     ),
     references: pack.references,
     calibration,
+    kind: null,
     budgetSeconds: null,
     seed: 1,
   };
