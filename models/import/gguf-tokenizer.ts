@@ -1,5 +1,9 @@
 import { appError } from "../../core/errors.ts";
+import { byteLevelTokenizer } from "./gguf-byte-level.ts";
 import { ggufDamaged, type GgufValue } from "./gguf-header.ts";
+import { sentencePieceTokenizer } from "./gguf-sentencepiece.ts";
+import { readVocabulary, tokenType, type GgufVocabulary, type TokenizerParts } from "./gguf-vocabulary.ts";
+import { wellKnownEnds } from "./hf-tokenizer.ts";
 
 export interface TokenizerFiles {
   readonly json: object;
@@ -7,93 +11,56 @@ export interface TokenizerFiles {
   readonly stopTokens: readonly string[];
 }
 
-/** GGUF token types (llama.h, llama_token_type) that are matched as a whole before the text is split. */
-const controlToken = 3;
-const userToken = 4;
-
-/**
- * How text is split before the merges, by GGUF's name of the rule; llama.cpp's llm_tokenizer_bpe has the same rules as
- * regular expressions.
- */
-const preTokenizers: Readonly<Record<string, readonly object[]>> = {
-  // HF's gguf reader drops the digit rule of these; the models were trained with it.
-  // A pattern rather than HF's Digits rule: the app's library takes that for 0 to 9 alone, without ½ or ².
-  smollm: [{ type: "Split", pattern: { Regex: "\\p{N}" }, behavior: "Isolated", invert: false }, byteLevel()],
-  "gpt-2": [byteLevel()],
-  default: [byteLevel()],
-};
-
-function byteLevel(): object {
-  return { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+interface Kind {
+  readonly parts: (vocabulary: GgufVocabulary) => TokenizerParts;
+  /** llama.cpp's ids of the named tokens that the file leaves out. */
+  readonly namedIds: Readonly<Record<string, number>>;
 }
+
+const kinds: Readonly<Record<string, Kind>> = {
+  gpt2: { parts: byteLevelTokenizer, namedIds: {} },
+  llama: {
+    parts: sentencePieceTokenizer,
+    namedIds: { bos_token_id: 1, eos_token_id: 2, unknown_token_id: 0 },
+  },
+};
 
 /** tokenizer.json and its config from a GGUF file's metadata. @throws not-supported, model-file-damaged */
 export function ggufTokenizer(metadata: ReadonlyMap<string, GgufValue>): TokenizerFiles {
   const model = metadata.get("tokenizer.ggml.model");
-  const rule = metadata.get("tokenizer.ggml.pre") ?? "default";
-  if (model !== "gpt2" || typeof rule !== "string" || !Object.hasOwn(preTokenizers, rule)) {
+  const kind = typeof model === "string" && Object.hasOwn(kinds, model) ? kinds[model] : undefined;
+  if (kind === undefined) {
     throw appError(
       "not-supported",
-      `The tokenizer of the GGUF file (${String(model)}, ${String(rule)}) cannot be imported.`,
+      `The tokenizer of the GGUF file (${String(model).slice(0, 50)}) cannot be imported. Take the safetensors folder.`,
     );
   }
-  const tokens = strings(metadata, "tokenizer.ggml.tokens");
-  const vocabulary = new Map(tokens.map((token, id) => [token, id]));
-  if (vocabulary.size !== tokens.length) throw ggufDamaged("its tokenizer has a token twice");
-  const special = specialTokens(metadata, tokens);
-  const named = namedTokens(metadata, tokens);
+  const vocabulary = readVocabulary(metadata);
+  const { tokens } = vocabulary;
+  const special = specialTokens(vocabulary);
+  const named = namedTokens(vocabulary, kind.namedIds);
   const template = metadata.get("tokenizer.chat_template");
+  const { addsFirst, ...parts } = kind.parts(vocabulary);
   return {
     json: {
       version: "1.0",
       truncation: null,
       padding: null,
       added_tokens: special,
-      normalizer: null,
-      pre_tokenizer: { type: "Sequence", pretokenizers: preTokenizers[rule] },
-      post_processor: null,
-      decoder: byteLevel(),
-      model: {
-        type: "BPE",
-        dropout: null,
-        unk_token: null,
-        continuing_subword_prefix: null,
-        end_of_word_suffix: null,
-        fuse_unk: false,
-        byte_fallback: false,
-        ignore_merges: false,
-        vocab: Object.fromEntries(vocabulary),
-        merges: readMerges(metadata, vocabulary),
-      },
+      normalizer: parts.normalizer,
+      pre_tokenizer: parts.pre_tokenizer,
+      post_processor: framing(vocabulary, named, addsFirst),
+      decoder: parts.decoder,
+      model: parts.model,
     },
     config: {
       tokenizer_class: "PreTrainedTokenizerFast",
       clean_up_tokenization_spaces: false,
-      ...named,
+      ...Object.fromEntries(Object.entries(named).map(([name, id]) => [name, tokens[id]])),
       ...(typeof template === "string" ? { chat_template: template } : {}),
     },
-    stopTokens: stopTokens(named, special),
+    stopTokens: stopTokens(special, named["eos_token"] === undefined ? null : tokens[named["eos_token"]]),
   };
-}
-
-function strings(metadata: ReadonlyMap<string, GgufValue>, key: string): readonly string[] {
-  const value = metadata.get(key);
-  if (!Array.isArray(value) || value.length === 0 || !value.every((item) => typeof item === "string")) {
-    throw ggufDamaged(`${key} is not a list of texts`);
-  }
-  return value;
-}
-
-function readMerges(
-  metadata: ReadonlyMap<string, GgufValue>,
-  vocabulary: ReadonlyMap<string, number>,
-): string[] {
-  const merges = strings(metadata, "tokenizer.ggml.merges");
-  for (const merge of merges) {
-    const [left = "", right = "", ...more] = merge.split(" ");
-    if (more.length > 0 || !vocabulary.has(left + right)) throw ggufDamaged("a merge makes no token");
-  }
-  return [...merges];
 }
 
 interface AddedToken {
@@ -102,23 +69,25 @@ interface AddedToken {
   readonly special: boolean;
 }
 
-function specialTokens(metadata: ReadonlyMap<string, GgufValue>, tokens: readonly string[]): AddedToken[] {
-  const types = metadata.get("tokenizer.ggml.token_type");
-  if (!Array.isArray(types) || types.length !== tokens.length)
-    throw ggufDamaged("its tokens and their types differ in number");
+/** Tokens that are matched as a whole before the text is split. */
+function specialTokens({ tokens, types, metadata }: GgufVocabulary): AddedToken[] {
+  // SentencePiece's piece for what is not known is a special token; byte-level vocabularies know everything.
+  const unknown = metadata.get("tokenizer.ggml.model") === "llama" ? tokenType.unknown : null;
   return tokens.flatMap((content, id) => {
-    const type: unknown = types[id];
-    if (type !== controlToken && type !== userToken) return [];
+    const type = types[id];
+    const special = type === tokenType.control || type === unknown;
+    if ((!special && type !== tokenType.userDefined) || content === "") return [];
     const rules = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-    return [{ id, content, ...rules, special: type === controlToken }];
+    return [{ id, content, ...rules, special }];
   });
 }
 
+/** Ids of the named tokens. */
 function namedTokens(
-  metadata: ReadonlyMap<string, GgufValue>,
-  tokens: readonly string[],
-): Record<string, string> {
-  const named: Record<string, string> = {};
+  { metadata, tokens }: GgufVocabulary,
+  otherwise: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const named: Record<string, number> = {};
   const keys = {
     bos_token: "bos_token_id",
     eos_token: "eos_token_id",
@@ -126,27 +95,46 @@ function namedTokens(
     pad_token: "padding_token_id",
   };
   for (const [name, key] of Object.entries(keys)) {
-    const id = metadata.get(`tokenizer.ggml.${key}`);
+    const id = metadata.get(`tokenizer.ggml.${key}`) ?? otherwise[key];
     if (id === undefined) continue;
-    const token = typeof id === "number" ? tokens[id] : undefined;
-    if (token === undefined) throw ggufDamaged(`its ${name} is not in its vocabulary`);
-    named[name] = token;
+    if (typeof id !== "number" || tokens[id] === undefined)
+      throw ggufDamaged(`its ${name} is not in its vocabulary`);
+    named[name] = id;
   }
   return named;
 }
 
+/** What stands around a whole text, for programs that ask for it; the app's prompts come from chat templates. */
+function framing(
+  { metadata, tokens }: GgufVocabulary,
+  named: Readonly<Record<string, number>>,
+  addsFirst: boolean,
+): object | null {
+  const asked = (key: string, otherwise: boolean) =>
+    (metadata.get(`tokenizer.ggml.${key}`) ?? otherwise) === true;
+  const first = asked("add_bos_token", addsFirst) ? named["bos_token"] : undefined;
+  const last = asked("add_eos_token", false) ? named["eos_token"] : undefined;
+  const around = [first, last].flatMap((id) => (id === undefined ? [] : [id]));
+  if (around.length === 0) return null;
+  const special = (id: number | undefined) =>
+    id === undefined ? [] : [{ SpecialToken: { id: tokens[id], type_id: 0 } }];
+  const sequence = (id: string, type: number) => ({ Sequence: { id, type_id: type } });
+  return {
+    type: "TemplateProcessing",
+    single: [...special(first), sequence("A", 0), ...special(last)],
+    pair: [...special(first), sequence("A", 0), ...special(first), sequence("B", 1), ...special(last)],
+    special_tokens: Object.fromEntries(
+      around.map((id) => [tokens[id], { id: tokens[id], ids: [id], tokens: [tokens[id]] }]),
+    ),
+  };
+}
+
 /** The end token, and the other tokens that end a turn or a text by their well-known names. */
-function stopTokens(named: Readonly<Record<string, string>>, special: readonly AddedToken[]): string[] {
-  const wellKnown = new Set([
-    "<|im_end|>",
-    "<|endoftext|>",
-    "<|eot_id|>",
-    "<|end_of_text|>",
-    "</s>",
-    "<end_of_turn>",
-  ]);
-  const stops = new Set(special.map((token) => token.content).filter((content) => wellKnown.has(content)));
-  if (named["eos_token"] !== undefined) stops.add(named["eos_token"]);
+function stopTokens(special: readonly AddedToken[], end: string | null | undefined): string[] {
+  const stops = new Set(
+    special.map((token) => token.content).filter((content) => wellKnownEnds.has(content)),
+  );
+  if (typeof end === "string") stops.add(end);
   if (stops.size === 0) throw ggufDamaged("its tokenizer has no end token");
   return [...stops];
 }

@@ -111,6 +111,13 @@ export class GraphBuilder {
     return spec.outputs?.[0] ?? spec.name;
   }
 
+  /** 0 keeps a dimension as it is, -1 takes what is left. */
+  reshape(name: string, input: string, shape: readonly number[]): string {
+    const spec = { name: `shape/${shape.join("x")}`, type: "int64", shape: [shape.length] } as const;
+    const to = this.constant(spec, BigInt64Array.from(shape, BigInt));
+    return this.node({ name, op: "Reshape", inputs: [input, to] });
+  }
+
   /** A small tensor that lies in the graph file itself. A second one of the same name is the same tensor. */
   constant(spec: TensorSpec, values: Float32Array | Int32Array | BigInt64Array | Uint8Array): string {
     this.#tensors.set(spec.name, inlineTensor(spec, values));

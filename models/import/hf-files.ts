@@ -3,8 +3,9 @@ import { basename, join } from "node:path";
 import * as v from "valibot";
 import { AppError, appError } from "../../core/errors.ts";
 import { openByteSource } from "./byte-source.ts";
+import { placedTensors, type TensorPlace } from "./renamed-tensors.ts";
 import { readSafetensors, type SafetensorsFile } from "./safetensors-reader.ts";
-import type { TensorInfo, TensorSource } from "./tensor-source.ts";
+import type { TensorSource } from "./tensor-source.ts";
 
 const jsonLimit = 128 * 1024 * 1024;
 const shardLimit = 1024;
@@ -96,26 +97,15 @@ function shardNames(index: object): string[] {
 }
 
 function joinShards(shards: readonly SafetensorsFile[]): TensorSource {
-  const owners = new Map<string, SafetensorsFile>();
-  const tensors = new Map<string, TensorInfo>();
-  for (const shard of shards) {
-    for (const [name, info] of shard.tensors) {
-      if (owners.has(name))
+  const places = new Map<string, TensorPlace>();
+  for (const source of shards) {
+    for (const [name, info] of source.tensors) {
+      if (places.has(name))
         throw appError("model-file-damaged", "Two files of the model hold the same tensor.");
-      owners.set(name, shard);
-      tensors.set(name, info);
+      places.set(name, { source, info });
     }
   }
-  return {
-    tensors,
-    async readRows(name, rows) {
-      const owner = owners.get(name);
-      if (owner === undefined)
-        throw appError("model-file-damaged", `The model file lacks the tensor ${name}.`);
-      return owner.readRows(name, rows);
-    },
-    async close() {
-      for (const shard of shards) await shard.close();
-    },
-  };
+  return placedTensors(places, async () => {
+    for (const shard of shards) await shard.close();
+  });
 }

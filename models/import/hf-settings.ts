@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { appError } from "../../core/errors.ts";
-import type { RotaryConfig, RotaryScaling } from "./rotary.ts";
+import { yarnAmplitude, type RotaryConfig, type RotaryScaling } from "./rotary.ts";
 
 const numbers = v.optional(v.nullable(v.pipe(v.array(v.number()), v.maxLength(4096))));
 const number = v.optional(v.nullable(v.number()));
@@ -17,6 +17,11 @@ const ropeSchema = v.object({
   high_freq_factor: number,
   original_max_position_embeddings: number,
   attention_factor: number,
+  beta_fast: number,
+  beta_slow: number,
+  mscale: number,
+  mscale_all_dim: number,
+  truncate: flag,
   short_factor: numbers,
   long_factor: numbers,
 });
@@ -108,6 +113,11 @@ function scalingOf(rope: Rope, settings: HfDecoderSettings): RotaryScaling {
         highFrequency: needed(rope.high_freq_factor, "high_freq_factor"),
         originalContext: rope.original_max_position_embeddings ?? settings.max_position_embeddings,
       };
+    case "yarn":
+      return yarn(rope, settings);
+    case "dynamic":
+      // It changes nothing before max_position_embeddings, and changes every key behind it: the context ends there.
+      return { type: "none" };
     case "longrope":
     case "su":
       return longRope(rope, settings);
@@ -117,6 +127,28 @@ function scalingOf(rope: Rope, settings: HfDecoderSettings): RotaryScaling {
         `Rotary positions scaled by "${type.slice(0, 50)}" cannot be imported.`,
       );
   }
+}
+
+function yarn(rope: Rope, settings: HfDecoderSettings): RotaryScaling {
+  const original = yarnOriginal(rope, settings);
+  const factor = rope.factor ?? settings.max_position_embeddings / original;
+  const { mscale, mscale_all_dim: all } = rope;
+  return {
+    type: "yarn",
+    factor,
+    betaFast: rope.beta_fast || 32,
+    betaSlow: rope.beta_slow || 1,
+    originalContext: original,
+    wholePlaces: rope.truncate ?? true,
+    amplitude:
+      rope.attention_factor ??
+      (mscale && all ? yarnAmplitude(factor, mscale) / yarnAmplitude(factor, all) : yarnAmplitude(factor)),
+  };
+}
+
+/** Tokens that the model was made for before it was stretched. */
+function yarnOriginal(rope: Rope, settings: HfDecoderSettings): number {
+  return rope.original_max_position_embeddings ?? settings.max_position_embeddings;
 }
 
 /**
@@ -135,14 +167,21 @@ function longRope(rope: Rope, settings: HfDecoderSettings): RotaryScaling {
   return { type: "listed", divisors, amplitude };
 }
 
-/** Tokens; what longRope leaves of them. */
+/** Tokens: what LongRoPE leaves of them, or what YaRN stretches them to. */
 export function contextOf(settings: HfDecoderSettings): number {
-  const {
-    rope_type: type,
-    type: older,
-    original_max_position_embeddings: inner,
-  } = ropeOf(settings, "full_attention");
+  const rope = ropeOf(settings, "full_attention");
   const whole = settings.max_position_embeddings;
-  if ((type ?? older) !== "longrope" && (type ?? older) !== "su") return whole;
-  return Math.min(whole, settings.original_max_position_embeddings ?? inner ?? whole);
+  switch (rope.rope_type ?? rope.type) {
+    case "longrope":
+    case "su":
+      return Math.min(
+        whole,
+        settings.original_max_position_embeddings ?? rope.original_max_position_embeddings ?? whole,
+      );
+    case "yarn":
+      // Qwen's model cards add YaRN to config.json and leave the context as it was.
+      return Math.max(whole, Math.floor((rope.factor ?? 1) * yarnOriginal(rope, settings)));
+    default:
+      return whole;
+  }
 }

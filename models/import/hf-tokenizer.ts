@@ -20,7 +20,7 @@ const idsSchema = v.optional(v.nullable(v.union([v.number(), v.array(v.number())
 const endsSchema = v.looseObject({ eos_token_id: idsSchema });
 
 /** Tokens that end a turn or a text in the models that can be imported, by their well-known names. */
-const wellKnownEnds: ReadonlySet<string> = new Set([
+export const wellKnownEnds: ReadonlySet<string> = new Set([
   "<|im_end|>",
   "<|endoftext|>",
   "<|eot_id|>",

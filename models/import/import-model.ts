@@ -7,11 +7,13 @@ import { packSummary } from "../pack/read-pack.ts";
 import { baseConfigs } from "./base-configs.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { countReads } from "./count-reads.ts";
+import { adoptExport } from "./exported/adopt-export.ts";
+import { findExport } from "./exported/export-files.ts";
 import { openGgufCheckpoint } from "./gguf-checkpoint.ts";
 import { openHfCheckpoint } from "./hf-checkpoint.ts";
 import type { PackPrecision } from "./pack-precision.ts";
 import { claimWorkFolder, removeWorkFolder, touchWorkFolder } from "./work-folder.ts";
-import { writeContents } from "./write-contents.ts";
+import { writeContents, type WriteOptions } from "./write-contents.ts";
 
 export interface ImportInput {
   /** A GGUF file, or a folder as HF transformers writes it. */
@@ -40,26 +42,15 @@ export async function* importModel(
 ): AsyncGenerator<ImportProgress, void, void> {
   throwIfAborted(signal);
   const target = await freeTarget(input);
-  const checkpoint = await openCheckpoint(input);
+  const writer = await openWriter(input);
   const { source, name, precision = "integer", baseConfig = null } = input;
-  // Also fires when the consumer stops reading: then nobody waits for the rest.
-  const stop = new AbortController();
-  const bothSignals = AbortSignal.any([signal, stop.signal]);
   let work: string | null = null;
   try {
     work = await claimWorkFolder(target, { source, precision, baseConfig });
-    const { counted, progress } = countReads(checkpoint);
-    const writing = writeContents(counted, { name, precision, folder: work, signal: bothSignals });
-    try {
-      for await (const fraction of progress(writing)) {
-        await touchWorkFolder(work);
-        yield { type: "progress", stage: "weights", fraction };
-      }
-    } finally {
-      stop.abort();
-      await writing.catch(() => undefined);
+    for await (const fraction of writer.write({ name, precision, folder: work, signal })) {
+      await touchWorkFolder(work);
+      yield { type: "progress", stage: "weights", fraction };
     }
-    await writing;
     throwIfAborted(signal);
     await syncFolder(work);
     await rename(work, target);
@@ -67,7 +58,7 @@ export async function* importModel(
   } catch (thrown) {
     throw diskError(thrown);
   } finally {
-    await checkpoint.close();
+    await writer.close();
     if (work !== null) await removeWorkFolder(work);
   }
   const opened = await openPackFolder(target);
@@ -90,7 +81,14 @@ async function freeTarget({ targetFolder, name }: ImportInput): Promise<string> 
   return target;
 }
 
-async function openCheckpoint({ source, baseConfig = null }: ImportInput): Promise<Checkpoint> {
+/** Fills the empty folder of a pack. */
+interface PackWriter {
+  /** Yields fractions of the work. */
+  write(options: WriteOptions): AsyncGenerator<number, void, void>;
+  close(): Promise<void>;
+}
+
+async function openWriter({ source, baseConfig = null }: ImportInput): Promise<PackWriter> {
   const info = await stat(source).catch((cause: unknown) => {
     throw appError(
       "file-not-found",
@@ -98,9 +96,34 @@ async function openCheckpoint({ source, baseConfig = null }: ImportInput): Promi
       cause,
     );
   });
-  return info.isDirectory()
-    ? openHfCheckpoint(source, await baseConfigs(baseConfig))
-    : openGgufCheckpoint(source);
+  if (!info.isDirectory()) return checkpointWriter(await openGgufCheckpoint(source));
+  const bases = await baseConfigs(baseConfig);
+  const exported = await findExport(source);
+  if (exported === null) return checkpointWriter(await openHfCheckpoint(source, bases));
+  return {
+    write: ({ name, folder, signal }) => adoptExport(exported, { source, name, folder, bases, signal }),
+    close: async () => undefined,
+  };
+}
+
+function checkpointWriter(checkpoint: Checkpoint): PackWriter {
+  return {
+    async *write(options) {
+      // Also fires when the consumer stops reading: then nobody waits for the rest.
+      const stop = new AbortController();
+      const signal = AbortSignal.any([options.signal, stop.signal]);
+      const { counted, progress } = countReads(checkpoint);
+      const writing = writeContents(counted, { ...options, signal });
+      try {
+        yield* progress(writing);
+      } finally {
+        stop.abort();
+        await writing.catch(() => undefined);
+      }
+      await writing;
+    },
+    close: () => checkpoint.close(),
+  };
 }
 
 /** Makes names durable; Windows cannot open a folder and keeps them by itself. */

@@ -2,7 +2,10 @@ import type { PackCard } from "../../core/model-pack.ts";
 import type { Checkpoint, VisionPart } from "./checkpoint.ts";
 
 /** What can be said of a model that was imported and not measured. */
-export function importedCard({ architecture, config }: Checkpoint, vision: VisionPart): PackCard {
+export function importedCard(
+  { architecture, config }: Pick<Checkpoint, "architecture" | "config">,
+  vision: VisionPart,
+): PackCard {
   const prompt = vision.prompt.drops_token_before_first_image
     ? ["As upstream, the model reads its prompt without the token before the first image."]
     : [];

@@ -82,26 +82,19 @@ async function projectByPooling(
   const kernel = grid / side;
   const turned = (name: string, from: string) =>
     builder.node({ name, op: "Transpose", inputs: [from], attributes: { perm: ints([0, 2, 1]) } });
-  const reshaped = (name: string, from: string, shape: readonly number[]) =>
-    builder.node({
-      name,
-      op: "Reshape",
-      inputs: [
-        from,
-        builder.constant(
-          { name: `${name}/shape`, type: "int64", shape: [shape.length] },
-          BigInt64Array.from(shape, BigInt),
-        ),
-      ],
-    });
-  const planes = reshaped("projector/planes", turned("projector/channels", input), [0, features, grid, grid]);
+  const planes = builder.reshape("projector/planes", turned("projector/channels", input), [
+    0,
+    features,
+    grid,
+    grid,
+  ]);
   const pooled = builder.node({
     name: "projector/pooled",
     op: "AveragePool",
     inputs: [planes],
     attributes: { kernel_shape: ints([kernel, kernel]), strides: ints([kernel, kernel]) },
   });
-  const rows = turned("projector/tokens", reshaped("projector/rows", pooled, [0, features, -1]));
+  const rows = turned("projector/tokens", builder.reshape("projector/rows", pooled, [0, features, -1]));
   const scale = await writeVector(builder, writer.tensors, { source: norm, length: features, offset: 1 });
   const normed = builder.node({
     name: "projector/normed",

@@ -20,6 +20,20 @@ export type RotaryScaling =
       /** Tokens. */
       readonly originalContext: number;
     }
+  /** YaRN (arXiv 2309.00071): fast waves are kept, slow ones stretched, with a ramp over their places between. */
+  | {
+      readonly type: "yarn";
+      readonly factor: number;
+      /** Turns within the original context: more of them are kept, fewer are stretched. */
+      readonly betaFast: number;
+      readonly betaSlow: number;
+      /** Tokens. */
+      readonly originalContext: number;
+      /** The ramp begins and ends at whole places. */
+      readonly wholePlaces: boolean;
+      /** What cos and sin are multiplied by. */
+      readonly amplitude: number;
+    }
   /** A divisor for each frequency (LongRoPE; GGUF's rope_freqs), and what cos and sin are multiplied by. */
   | { readonly type: "listed"; readonly divisors: readonly number[]; readonly amplitude: number };
 
@@ -33,13 +47,38 @@ export function rotaryFrequencies({ theta, width, scaling }: RotaryConfig): Floa
       return plain.map((frequency) => frequency / scaling.factor);
     case "llama3":
       return plain.map((frequency) => llama3Frequency(frequency, scaling));
+    case "yarn":
+      return yarnFrequencies(plain, { theta, width, scaling });
     case "listed":
       return plain.map((frequency, i) => frequency / (scaling.divisors[i] as number));
   }
 }
 
 export function rotaryAmplitude({ scaling }: RotaryConfig): number {
-  return scaling.type === "listed" ? scaling.amplitude : 1;
+  return scaling.type === "listed" || scaling.type === "yarn" ? scaling.amplitude : 1;
+}
+
+/** What YaRN multiplies cos and sin by where nothing else is said. */
+export function yarnAmplitude(factor: number, weight = 1): number {
+  return factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1;
+}
+
+type Yarn = Extract<RotaryScaling, { type: "yarn" }>;
+
+function yarnFrequencies(
+  plain: Float32Array,
+  { theta, width, scaling }: { readonly theta: number; readonly width: number; readonly scaling: Yarn },
+): Float32Array {
+  const place = (turns: number) =>
+    (width * Math.log(scaling.originalContext / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
+  const [fast, slow] = [place(scaling.betaFast), place(scaling.betaSlow)];
+  const low = Math.max(scaling.wholePlaces ? Math.floor(fast) : fast, 0);
+  const high = Math.min(scaling.wholePlaces ? Math.ceil(slow) : slow, width - 1);
+  const length = high === low ? 0.001 : high - low;
+  return plain.map((frequency, i) => {
+    const stretched = Math.min(1, Math.max(0, (i - low) / length));
+    return (frequency / scaling.factor) * stretched + frequency * (1 - stretched);
+  });
 }
 
 function llama3Frequency(
@@ -56,17 +95,8 @@ function llama3Frequency(
 /** @throws model-file-damaged */
 export function checkRotary({ theta, width, scaling }: RotaryConfig, headSize: number): void {
   const positive = (value: number) => Number.isFinite(value) && value > 0 && value < 1e12;
-  const numbers =
-    scaling.type === "none"
-      ? []
-      : scaling.type === "listed"
-        ? [...scaling.divisors, scaling.amplitude]
-        : scaling.type === "linear"
-          ? [scaling.factor]
-          : [scaling.factor, scaling.lowFrequency, scaling.highFrequency, scaling.originalContext];
   const fits = scaling.type !== "listed" || scaling.divisors.length === width / 2;
-  const ordered = scaling.type !== "llama3" || scaling.highFrequency > scaling.lowFrequency;
-  if (!(theta > 1 && theta < 1e12) || !numbers.every(positive) || !fits || !ordered) {
+  if (!(theta > 1 && theta < 1e12) || !numbersOf(scaling).every(positive) || !fits || !isOrdered(scaling)) {
     throw appError("model-file-damaged", "The model's rotary positions contradict its other settings.");
   }
   if (!Number.isInteger(width) || width < 2 || width > headSize || width % 2 !== 0) {
@@ -75,4 +105,24 @@ export function checkRotary({ theta, width, scaling }: RotaryConfig, headSize: n
       "The model's settings give an impossible width of rotary positions.",
     );
   }
+}
+
+function numbersOf(scaling: RotaryScaling): readonly number[] {
+  switch (scaling.type) {
+    case "none":
+      return [];
+    case "linear":
+      return [scaling.factor];
+    case "llama3":
+      return [scaling.factor, scaling.lowFrequency, scaling.highFrequency, scaling.originalContext];
+    case "yarn":
+      return [scaling.factor, scaling.betaFast, scaling.betaSlow, scaling.originalContext, scaling.amplitude];
+    case "listed":
+      return [...scaling.divisors, scaling.amplitude];
+  }
+}
+
+function isOrdered(scaling: RotaryScaling): boolean {
+  if (scaling.type === "llama3") return scaling.highFrequency > scaling.lowFrequency;
+  return scaling.type !== "yarn" || scaling.betaFast > scaling.betaSlow;
 }

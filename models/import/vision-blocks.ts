@@ -52,11 +52,7 @@ async function patchTokens(scope: VisionScope, pixels: string): Promise<string> 
     inputs,
     attributes: { kernel_shape: ints([patchSize, patchSize]), strides: ints([patchSize, patchSize]) },
   });
-  const shape = builder.constant(
-    { name: "vision/rows_shape", type: "int64", shape: [3] },
-    BigInt64Array.of(0n, BigInt(hidden), -1n),
-  );
-  const rows = builder.node({ name: "vision/rows", op: "Reshape", inputs: [planes, shape] });
+  const rows = builder.reshape("vision/rows", planes, [0, hidden, -1]);
   const patches = builder.node({
     name: "vision/patches",
     op: "Transpose",

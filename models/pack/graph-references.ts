@@ -5,12 +5,16 @@ import {
   type GraphProto,
   type ModelProto,
   type NodeProto,
+  type SparseTensorProto,
   type TensorProto,
 } from "../onnx/onnx-proto.ts";
 import { packDamaged } from "./pack-files.ts";
 
 /** Bytes that a graph file may have; weights belong into files of their own. */
 export const graphLimit = 64 * 1024 * 1024;
+
+/** The same of an export that is used as it is: they often hold their weights (protobuf ends at 2 GB). */
+export const exportedGraphLimit = 2 ** 31 - 1;
 
 const depthLimit = 8;
 const knownDomains: ReadonlySet<string> = new Set(["", "ai.onnx", "com.microsoft"]);
@@ -50,66 +54,79 @@ export function parseGraph(bytes: Uint8Array): ModelProto {
  * sizes, whose digests are checked) and lie inside it. @throws pack-damaged
  */
 export function checkGraphReferences(model: ModelProto, files: ReadonlyMap<string, number>): void {
-  const checker = new ReferenceChecker(files);
-  if (model.graph !== undefined) checker.graph(model.graph, 0);
-  for (const { initialization, algorithm } of model.trainingInfo) {
-    if (initialization !== undefined) checker.graph(initialization, 0);
-    if (algorithm !== undefined) checker.graph(algorithm, 0);
-  }
-  for (const { node } of model.functions) checker.nodes(node, 0);
+  new TensorWalk((tensor) => checkTensor(tensor, files)).model(model);
 }
 
-class ReferenceChecker {
-  readonly #files: ReadonlyMap<string, number>;
+/** Every file that a graph names, as it names it. @throws pack-damaged */
+export function externalLocations(model: ModelProto): ReadonlySet<string> {
+  const names = new Set<string>();
+  new TensorWalk((tensor) => {
+    if (tensor.dataLocation !== DataLocation.EXTERNAL) return;
+    for (const { key, value } of tensor.externalData) if (key === "location") names.add(value);
+  }).model(model);
+  return names;
+}
 
-  constructor(files: ReadonlyMap<string, number>) {
-    this.#files = files;
+/** Calls `visit` with every tensor of a graph, its subgraphs and functions; refuses operators that packs may not use. */
+class TensorWalk {
+  readonly #visit: (tensor: TensorProto) => void;
+
+  constructor(visit: (tensor: TensorProto) => void) {
+    this.#visit = visit;
   }
 
-  graph(graph: GraphProto, depth: number): void {
-    if (depth > depthLimit) throw packDamaged("a graph is nested too deeply");
-    for (const tensor of graph.initializer) this.#tensor(tensor);
-    for (const { values, indices } of graph.sparseInitializer) {
-      if (values !== undefined) this.#tensor(values);
-      if (indices !== undefined) this.#tensor(indices);
+  model(model: ModelProto): void {
+    if (model.graph !== undefined) this.#graph(model.graph, 0);
+    for (const { initialization, algorithm } of model.trainingInfo) {
+      if (initialization !== undefined) this.#graph(initialization, 0);
+      if (algorithm !== undefined) this.#graph(algorithm, 0);
     }
-    this.nodes(graph.node, depth);
+    for (const { node } of model.functions) this.#nodes(node, 0);
   }
 
-  nodes(nodes: readonly NodeProto[], depth: number): void {
+  #graph(graph: GraphProto, depth: number): void {
+    if (depth > depthLimit) throw packDamaged("a graph is nested too deeply");
+    for (const tensor of graph.initializer) this.#visit(tensor);
+    for (const sparse of graph.sparseInitializer) this.#sparse(sparse);
+    this.#nodes(graph.node, depth);
+  }
+
+  #nodes(nodes: readonly NodeProto[], depth: number): void {
     for (const node of nodes) {
       if (!knownDomains.has(node.domain) || refusedOperators.has(node.opType)) {
         throw packDamaged("a graph uses an operator that packs may not use");
       }
       for (const attribute of node.attribute) {
-        if (attribute.t !== undefined) this.#tensor(attribute.t);
-        for (const tensor of attribute.tensors) this.#tensor(tensor);
-        for (const sparse of [attribute.sparseTensor, ...attribute.sparseTensors]) {
-          if (sparse?.values !== undefined) this.#tensor(sparse.values);
-          if (sparse?.indices !== undefined) this.#tensor(sparse.indices);
-        }
-        if (attribute.g !== undefined) this.graph(attribute.g, depth + 1);
-        for (const graph of attribute.graphs) this.graph(graph, depth + 1);
+        if (attribute.t !== undefined) this.#visit(attribute.t);
+        for (const tensor of attribute.tensors) this.#visit(tensor);
+        for (const sparse of [attribute.sparseTensor, ...attribute.sparseTensors]) this.#sparse(sparse);
+        if (attribute.g !== undefined) this.#graph(attribute.g, depth + 1);
+        for (const graph of attribute.graphs) this.#graph(graph, depth + 1);
       }
     }
   }
 
-  #tensor(tensor: TensorProto): void {
-    if (tensor.dataLocation !== DataLocation.EXTERNAL) {
-      // ONNX Runtime looks at the location alone, other readers at the entries: they must agree.
-      if (tensor.externalData.length > 0) throw packDamaged("a tensor says twice where it lies");
-      return;
-    }
-    const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]));
-    if (entries.size !== tensor.externalData.length) throw packDamaged("a tensor says twice where it lies");
-    const size = this.#files.get(entries.get("location") ?? "");
-    if (size === undefined) throw packDamaged("a graph refers to a file that is not in the pack");
-    const offset = decimal(entries.get("offset") ?? "0");
-    const length = decimal(entries.get("length") ?? "");
-    if (offset + length > size) throw packDamaged("a graph refers to data beyond the end of a file");
-    const bytes = tensorBytes(tensor);
-    if (bytes === null || bytes !== length) throw packDamaged("a tensor's data do not fit its shape");
+  #sparse(sparse: SparseTensorProto | undefined): void {
+    if (sparse?.values !== undefined) this.#visit(sparse.values);
+    if (sparse?.indices !== undefined) this.#visit(sparse.indices);
   }
+}
+
+function checkTensor(tensor: TensorProto, files: ReadonlyMap<string, number>): void {
+  if (tensor.dataLocation !== DataLocation.EXTERNAL) {
+    // ONNX Runtime looks at the location alone, other readers at the entries: they must agree.
+    if (tensor.externalData.length > 0) throw packDamaged("a tensor says twice where it lies");
+    return;
+  }
+  const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]));
+  if (entries.size !== tensor.externalData.length) throw packDamaged("a tensor says twice where it lies");
+  const size = files.get(entries.get("location") ?? "");
+  if (size === undefined) throw packDamaged("a graph refers to a file that is not in the pack");
+  const offset = decimal(entries.get("offset") ?? "0");
+  const length = decimal(entries.get("length") ?? "");
+  if (offset + length > size) throw packDamaged("a graph refers to data beyond the end of a file");
+  const bytes = tensorBytes(tensor);
+  if (bytes === null || bytes !== length) throw packDamaged("a tensor's data do not fit its shape");
 }
 
 function decimal(text: string): number {

@@ -1,6 +1,6 @@
 import type { PackSummary } from "../../core/model-pack.ts";
 import type { Calibration } from "../evidence/calibration.ts";
-import type { PackPrompt } from "./pack-schema.ts";
+import type { PackLanguage, PackPrompt } from "./pack-schema.ts";
 import type { GraphSource } from "../runtime/engine.ts";
 
 /** The `image` block of pack.json: how a view becomes pixels of the model input. */
@@ -32,6 +32,8 @@ export interface PackContents {
     readonly decoder: GraphSource;
     readonly vision: GraphSource;
   };
+  /** Absent: the app's own. */
+  readonly layout?: PackLanguage["layout"];
   readonly vocabulary: number;
   readonly image: PackImage;
   /** Stands where an image's tokens go in the text of a prompt; not in the vocabulary. */

@@ -97,6 +97,11 @@ async function readPlainFile(path: string, limit: number): Promise<Uint8Array> {
   }
 }
 
+/** A file of the pack that pack.json does not list. @throws file-not-found, pack-damaged (a link, too large) */
+export async function readPackFile({ folder }: OpenedPack, name: string, limit: number): Promise<Uint8Array> {
+  return readPlainFile(join(folder, name), limit);
+}
+
 export function declaredFile({ pack }: OpenedPack, path: string): PackFile {
   const file = pack.files.find((one) => one.path === path);
   if (file === undefined) throw packDamaged(`pack.json does not list ${path}`);

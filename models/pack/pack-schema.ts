@@ -37,6 +37,8 @@ const languageSchema = v.object({
   tokenizer_config: pathSchema,
   /** Each ends a turn. */
   stop_tokens: v.pipe(v.array(textSchema), v.minLength(1), v.maxLength(32)),
+  /** The graphs are an export for transformers.js, used as they are (docs/formats/pack.md); absent: the app's own. */
+  layout: v.optional(v.literal("transformers-js")),
 });
 export type PackLanguage = v.InferOutput<typeof languageSchema>;
 

@@ -4,7 +4,7 @@ import type { PackCard, PackSummary } from "../../core/model-pack.ts";
 import { AppError, throwIfAborted } from "../../core/errors.ts";
 import { calibrationFault } from "../evidence/calibration.ts";
 import type { GraphSource } from "../runtime/engine.ts";
-import { checkGraphReferences, graphLimit, parseGraph } from "./graph-references.ts";
+import { checkGraphReferences, exportedGraphLimit, graphLimit, parseGraph } from "./graph-references.ts";
 import type { PackContents } from "./pack-contents.ts";
 import {
   checkFiles,
@@ -120,6 +120,7 @@ export async function readPack(folder: string, signal: AbortSignal): Promise<Pac
     summary: packSummary(opened, language),
     folder,
     graphs: { ...graphs, vision: graphs.vision },
+    ...(language.layout === undefined ? {} : { layout: language.layout }),
     vocabulary: language.vocabulary,
     image: pack.image,
     imageToken: pack.image_token,
@@ -170,7 +171,8 @@ async function readGraphs(opened: OpenedPack, base: OpenedPack | null): Promise<
 
 /** A graph file of one pack whose weights are files of `data`, itself or its base. */
 async function readGraph(opened: OpenedPack, path: string, data: OpenedPack): Promise<GraphSource> {
-  const bytes = await readDeclaredFile(opened, path, graphLimit);
+  const exported = data.pack.language?.layout !== undefined;
+  const bytes = await readDeclaredFile(opened, path, exported ? exportedGraphLimit : graphLimit);
   checkGraphReferences(parseGraph(bytes), new Map(data.pack.files.map((file) => [file.path, file.bytes])));
   return { type: "bytes", bytes, dataFolder: data.folder };
 }

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { lstat, open, readdir } from "node:fs/promises";
+import { lstat, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { appError } from "../../core/errors.ts";
 import { packFileName, sha256 } from "./pack-files.ts";
+import { signatureName } from "./signature/trust.ts";
 import { packSchema, type LanguagePack, type NewVisionPack, type PackFile } from "./pack-schema.ts";
 
 type WithoutFiles<Kind> = Omit<Kind, "files" | "schema">;
@@ -12,6 +13,8 @@ export type NewPack = WithoutFiles<LanguagePack> | WithoutFiles<NewVisionPack>;
 
 /** Writes pack.json over all files of a folder, with sizes and digests, and returns its own digest. */
 export async function writePack(folder: string, pack: NewPack): Promise<string> {
+  // A signature speaks for the files that were here before.
+  await rm(join(folder, signatureName), { force: true });
   const files = await listFiles(folder);
   const parsed = v.safeParse(packSchema, { schema: 1, ...pack, files });
   if (!parsed.success) {

@@ -1,11 +1,11 @@
 import { appError } from "../../../core/errors.ts";
-import { encoderFor, knownEncoder } from "../encoders/known-encoders.ts";
+import { plainPrompt } from "../../pack/pack-schema.ts";
+import { knownEncoder } from "../encoders/known-encoders.ts";
 import { nestedDecoderConfig } from "../hf-decoder.ts";
-import { readOptionalJson } from "../hf-files.ts";
-import { imageSettings } from "../image-settings.ts";
 import { renamedTensors } from "../renamed-tensors.ts";
 import { chatLayout } from "./chat-layout.ts";
 import {
+  imageInput,
   languageName,
   numberOf,
   part,
@@ -18,7 +18,7 @@ import {
 
 /** Gemma 3 with images, MedGemma: SigLIP's last states averaged to a smaller grid; image tokens see each other. */
 export async function readGemma3(model: ModelFolder): Promise<ModelParts> {
-  const { folder, json, tensors } = model;
+  const { json, tensors } = model;
   const encoderJson = { model_type: "siglip_vision_model", ...part(json, "vision_config") };
   const stated = knownEncoder(encoderJson, { layer: -1, lastNorm: true, keepClassToken: false });
   const side = Math.sqrt(numberOf(json, ["mm_tokens_per_image"]) ?? 256);
@@ -28,9 +28,7 @@ export async function readGemma3(model: ModelFolder): Promise<ModelParts> {
   const begin = tokenOf(model, numberOf(json, ["boi_token_index", "boi_token_id"])) ?? "<start_of_image>";
   const end = tokenOf(model, numberOf(json, ["eoi_token_index", "eoi_token_id"])) ?? "<end_of_image>";
   const layout = chatLayout(model.tokenizer.config, begin, "parts");
-  const preprocessor = await readOptionalJson(folder, "preprocessor_config.json");
-  const image = imageSettings({ json: preprocessor, encoder: "siglip", imageSize: stated.config.imageSize });
-  const encoder = encoderFor(stated, image);
+  const { image, encoder } = await imageInput(model, encoderJson.model_type, stated);
   return {
     architecture: "Gemma3ForConditionalGeneration",
     config: {
@@ -55,10 +53,10 @@ export async function readGemma3(model: ModelFolder): Promise<ModelParts> {
       imageToken: begin,
       // The processor writes these around the image's tokens, behind the chat template.
       prompt: {
+        ...plainPrompt,
+        content: layout.content,
         before_image: `\n\n${begin}`,
         after_image: `${end}\n\n`,
-        content: layout.content,
-        drops_token_before_first_image: false,
       },
       maxViews: 4,
     },

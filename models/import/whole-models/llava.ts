@@ -1,13 +1,13 @@
 import * as v from "valibot";
 import { appError } from "../../../core/errors.ts";
-import { encoderFor, knownEncoder } from "../encoders/known-encoders.ts";
+import { plainPrompt } from "../../pack/pack-schema.ts";
+import { knownEncoder } from "../encoders/known-encoders.ts";
 import { nestedDecoderConfig } from "../hf-decoder.ts";
-import { readOptionalJson } from "../hf-files.ts";
-import { imageSettings } from "../image-settings.ts";
 import type { Projector } from "../projector.ts";
 import { renamedTensors } from "../renamed-tensors.ts";
 import { chatLayout } from "./chat-layout.ts";
 import {
+  imageInput,
   languageName,
   numberOf,
   part,
@@ -27,7 +27,7 @@ const settingsSchema = v.object({
 
 /** LLaVA (arXiv 2310.03744): features from before the encoder's last layer, an MLP of two layers. */
 export async function readLlava(model: ModelFolder): Promise<ModelParts> {
-  const { folder, json, tensors } = model;
+  const { json, tensors } = model;
   const parsed = v.safeParse(settingsSchema, json);
   if (!parsed.success) {
     throw appError(
@@ -57,9 +57,7 @@ export async function readLlava(model: ModelFolder): Promise<ModelParts> {
     activation: settings.projector_hidden_act === "gelu" ? "gelu" : "gelu-tanh",
     bias: settings.multimodal_projector_bias,
   };
-  const preprocessor = await readOptionalJson(folder, "preprocessor_config.json");
-  const image = imageSettings({ json: preprocessor, encoder: type, imageSize: stated.config.imageSize });
-  const encoder = encoderFor(stated, image);
+  const { image, encoder } = await imageInput(model, type, stated);
   return {
     architecture: "LlavaForConditionalGeneration",
     config: nestedDecoderConfig(part(json, "text_config"), json, tensors),
@@ -76,12 +74,7 @@ export async function readLlava(model: ModelFolder): Promise<ModelParts> {
       }),
       image,
       imageToken,
-      prompt: {
-        before_image: "",
-        after_image: "",
-        content: layout.content,
-        drops_token_before_first_image: false,
-      },
+      prompt: { ...plainPrompt, content: layout.content },
       maxViews: 1,
     },
   };

@@ -1,5 +1,8 @@
 import type { BaseConfigs } from "../base-configs.ts";
-import type { Checkpoint } from "../checkpoint.ts";
+import type { Checkpoint, VisionPart } from "../checkpoint.ts";
+import { encoderFor, type KnownEncoder } from "../encoders/known-encoders.ts";
+import { readOptionalJson } from "../hf-files.ts";
+import { imageSettings } from "../image-settings.ts";
 import type { HfTokenizer } from "../hf-tokenizer.ts";
 import type { TensorSource } from "../tensor-source.ts";
 
@@ -48,6 +51,17 @@ export function tokenOf({ tokenizer }: ModelFolder, id: number | null): string |
   const { vocab } = model ?? {};
   if (typeof vocab !== "object" || vocab === null || Array.isArray(vocab)) return null;
   return Object.entries(vocab).find(([, value]) => value === id)?.[0] ?? null;
+}
+
+/** How an image gets into an encoder of the type that config.json names, and the encoder for images of that size. */
+export async function imageInput(
+  { folder }: ModelFolder,
+  type: string,
+  stated: KnownEncoder,
+): Promise<{ readonly image: VisionPart["image"]; readonly encoder: KnownEncoder }> {
+  const json = await readOptionalJson(folder, "preprocessor_config.json");
+  const image = imageSettings({ json, encoder: type, imageSize: stated.config.imageSize });
+  return { image, encoder: encoderFor(stated, image) };
 }
 
 /** HF's names of language model, encoder and projector inside a whole model, old and new (transformers 4 and 5). */

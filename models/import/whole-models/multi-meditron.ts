@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { appError } from "../../../core/errors.ts";
+import { plainPrompt } from "../../pack/pack-schema.ts";
 import { knownEncoder } from "../encoders/known-encoders.ts";
 import { nestedDecoderConfig } from "../hf-decoder.ts";
 import { imageSettings } from "../image-settings.ts";
@@ -56,8 +57,7 @@ export async function readMultiMeditron(model: ModelFolder): Promise<ModelParts>
       image: imageSettings({ json: null, encoder: "clip", imageSize: encoder.config.imageSize }),
       imageToken,
       prompt: {
-        before_image: "",
-        after_image: "",
+        ...plainPrompt,
         content: layout.content,
         // Upstream's expansion of the attachment token loses the token before the first image, in training too.
         drops_token_before_first_image: true,

@@ -70,7 +70,7 @@ describe("hostile model files", () => {
   it("of the GGUF form are read or refused by name", async () => {
     const errors = await refused(300, 7, async (random) => {
       const file = await readGguf(bytesSource(mutate(gguf, 8000, random)));
-      const config = checkDecoderConfig(ggufDecoderConfig(file));
+      const config = checkDecoderConfig(await ggufDecoderConfig(file));
       ggufTokenizer(file.metadata);
       const tensors = ggufTensors(file, config);
       for (const [name] of tensors.tensors) await tensors.readRows(name, { first: 0, count: 1 });

@@ -31,8 +31,7 @@ describe("a decoder's settings", () => {
   it.each([
     ["an unknown architecture", { architectures: ["MambaForCausalLM"] }],
     ["an unknown activation", { hidden_act: "relu" }],
-    ["YaRN", { rope_scaling: { type: "yarn", factor: 4 } }],
-    ["dynamic rotary scaling", { rope_parameters: { rope_type: "dynamic", factor: 2 } }],
+    ["an unknown rotary scaling", { rope_scaling: { type: "proportional", factor: 4 } }],
     ["heads that the kernel does not take", { head_dim: 20 }],
     ["text that sees what follows", { use_bidirectional_attention: true }],
   ])("are refused for %s", (_, change) => {
@@ -48,6 +47,11 @@ describe("a decoder's settings", () => {
     ["heads that do not divide", { num_key_value_heads: 3 }],
     ["an endless model", { num_hidden_layers: 1e9 }],
     ["Llama 3's scaling without its numbers", { rope_scaling: { rope_type: "llama3", factor: 8 } }],
+    [
+      "YaRN whose ends are the wrong way round",
+      { rope_scaling: { type: "yarn", factor: 4, beta_fast: 1, beta_slow: 8 } },
+    ],
+    ["YaRN with an endless factor", { rope_scaling: { type: "yarn", factor: 1e9 } }],
     ["LongRoPE without its lists", { rope_scaling: { type: "longrope" } }],
     [
       "LongRoPE with a list of another length",
@@ -65,6 +69,13 @@ describe("a decoder's settings", () => {
     expect(hfDecoderConfig({ ...llama, ...old }).rotary).toEqual(
       hfDecoderConfig({ ...llama, ...now }).rotary,
     );
+  });
+
+  it("let YaRN stretch the context, and dynamic scaling end where it begins to change", () => {
+    const yarn = { type: "yarn", factor: 4, original_max_position_embeddings: 128 };
+    expect(hfDecoderConfig({ ...llama, rope_scaling: yarn }).contextLength).toBe(512);
+    const dynamic = hfDecoderConfig({ ...llama, rope_scaling: { type: "dynamic", factor: 4 } });
+    expect(dynamic).toMatchObject({ contextLength: 128, rotary: { scaling: { type: "none" } } });
   });
 
   it("leave LongRoPE the context that its short list is for", () => {
