@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { importModel } from "../../../models/import/import-model.ts";
+import { type Distance, distanceOf } from "./distance.ts";
 import { openLlamaCpp } from "./llama-cpp.ts";
 import { median, openOurs, type Engine } from "./ours.ts";
 
@@ -10,7 +11,7 @@ import { median, openOurs, type Engine } from "./ours.ts";
  *
  * The shipped language model beside llama.cpp on the GGUF it was imported from: perplexity of text.txt in windows of
  * 512 tokens (the first 16 of each are context only), greedy tokens, speeds; 0 leaves a part out. The greedy tokens of
- * both are also held against the same GGUF in float32. One JSON object on stdout.
+ * both, and their distributions, are also held against the same GGUF in float32. One JSON object on stdout.
  */
 const [pack, gguf, ...flags] = process.argv.slice(2);
 if (pack === undefined || gguf === undefined) {
@@ -78,6 +79,7 @@ async function greedyComparison(prompts: number, length: number) {
     theirs,
   ];
   const told = new Map(others.map(({ name }) => [name, [] as FirstDifference[]]));
+  const distances = new Map(others.map(({ name }) => [name, [] as Distance[]]));
   const apart: FirstDifference[] = [];
   for (let i = 0; i < prompts; i++) {
     const at = Math.floor(((ids.length - 64) * i) / prompts);
@@ -95,6 +97,7 @@ async function greedyComparison(prompts: number, length: number) {
       const rows = await engine.steps(read, first);
       found.set(engine.name, rows);
       told.get(engine.name)!.push(firstDifference(exact, rows));
+      distances.get(engine.name)!.push(distanceOf(exact, rows));
     }
     apart.push(firstDifference(found.get(theirs.name)!, found.get(ours.name)!));
     const soFar = [...[...told.values()].map((list) => list.at(-1)), apart.at(-1)];
@@ -109,6 +112,7 @@ async function greedyComparison(prompts: number, length: number) {
     prompts,
     tokens_each: length,
     "against float32": Object.fromEntries([...told].map(([name, list]) => [name, summary(list)])),
+    "distance from float32": Object.fromEntries([...distances].map(([name, list]) => [name, mean(list)])),
     "ours against llama.cpp": summary(apart),
   };
 }
@@ -133,6 +137,17 @@ function summary(differences: readonly FirstDifference[]) {
     equal: differences.length - margins.length,
     margins_at_first_difference: margins.map((margin) => Number(margin.toFixed(3))),
     under_a_tenth: margins.filter((margin) => margin < 0.1).length,
+  };
+}
+
+/** Every prompt has as many steps. */
+function mean(distances: readonly Distance[]): Distance {
+  const average = (values: readonly number[]) =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = distances.map(({ likeliest_five }) => likeliest_five ** 2);
+  return {
+    likeliest_five: Number(Math.sqrt(average(squares)).toFixed(4)),
+    divergence: Number(average(distances.map(({ divergence }) => divergence)).toFixed(5)),
   };
 }
 
