@@ -10,7 +10,7 @@ import type {
   UnfinishedImport,
 } from "../core/archive-events.ts";
 import type { BackupEvent, CheckEvent } from "../core/maintenance.ts";
-import type { Variant } from "../core/variant.ts";
+import type { StudyConflicts, Variant } from "../core/variant.ts";
 
 export interface OpenArchive {
   readonly dataFolder: string;
@@ -93,6 +93,9 @@ export interface ArchiveApi {
   /** Every element of the header with its keyword, for the header panel; bounded in length. */
   readHeader(input: { sopInstanceUid: InstanceUid }, signal: AbortSignal): Promise<HeaderElement[]>;
   listVariants(input: { studyInstanceUid: StudyUid }, signal: AbortSignal): Promise<Variant[]>;
+  countVariants(input: Record<string, never>, signal: AbortSignal): Promise<StudyConflicts[]>;
+  /** Shows this file from now on and keeps the one that was shown. @throws bad-input where it is of another series */
+  chooseVariant(input: { id: string }, signal: AbortSignal): Promise<void>;
   readVariantFrame(input: { id: string; frame: number }, signal: AbortSignal): Promise<PixelFrame>;
   readVariantHeader(input: { id: string }, signal: AbortSignal): Promise<HeaderElement[]>;
   /** 8-bit grey or RGB PNG, long side at most 160 px. */
@@ -139,6 +142,8 @@ export const archiveKinds: ApiKinds<ArchiveApi> = {
   summariseFrame: "call",
   readHeader: "call",
   listVariants: "call",
+  countVariants: "call",
+  chooseVariant: "call",
   readVariantFrame: "call",
   readVariantHeader: "call",
   thumbnail: "call",

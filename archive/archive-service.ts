@@ -1,3 +1,4 @@
+import type { ImportCounts } from "../core/archive-events.ts";
 import { AppError, appError } from "../core/errors.ts";
 import type { ArchiveApi, OpenArchive } from "./api.ts";
 import type { ByteSource } from "./byte-source.ts";
@@ -8,13 +9,15 @@ import { headerElements } from "./dicom/header-elements.ts";
 import { parseHeader } from "./dicom/parse-header.ts";
 import { readFrame } from "./dicom/read-frame.ts";
 import { instanceHeader } from "./dicom/read-instance.ts";
+import { shortfallOf } from "./dicom/shortfall.ts";
 import type { Candidate } from "./import/candidate.ts";
-import { importCandidates } from "./import/import-candidates.ts";
+import { importCandidates, type ImportOptions, type IncomingHeader } from "./import/import-candidates.ts";
 import { createUploads, type Uploads } from "./import/uploads.ts";
 import { walkFiles } from "./import/walk-files.ts";
 import { createLooseFiles } from "./loose-files.ts";
 import { createOpenedHeaders, type OpenedHeaders } from "./opened-headers.ts";
 import { type ArchiveStore, openArchiveStore } from "./store/archive-store.ts";
+import { withExchange } from "./store/exchanged-answers.ts";
 import { restoreBackup } from "./store/restore-backup.ts";
 import { publicVariant } from "./store/variants.ts";
 import { readThumbnail } from "./thumbnail.ts";
@@ -53,16 +56,28 @@ export function createArchiveService(): ArchiveApi {
     await closing?.store.close();
   }
 
-  function importAll(candidates: AsyncGenerator<Candidate, void, void>, signal: AbortSignal) {
+  function importAll(
+    candidates: AsyncGenerator<Candidate, void, void>,
+    signal: AbortSignal,
+    options: Pick<ImportOptions, "onCommit"> = {},
+  ) {
     const { store } = current();
-    return importCandidates({ store, candidates, readHeader, compare: compareFiles, signal });
+    return importCandidates({
+      store,
+      candidates,
+      readHeader: readIncoming,
+      compare: compareFiles,
+      signal,
+      ...options,
+    });
   }
 
   async function* importPaths(paths: readonly string[], signal: AbortSignal) {
     const { journal } = current().store;
     const { id, isNew } = journal.begin(paths);
     try {
-      for await (const event of importAll(walkFiles(paths, signal), signal)) {
+      const onCommit = (counts: ImportCounts) => journal.reached(id, counts);
+      for await (const event of importAll(walkFiles(paths, signal), signal, { onCommit })) {
         // Before the event: whoever has the last one may not ask for another.
         if (event.type === "done") journal.end(id);
         yield event;
@@ -86,7 +101,7 @@ export function createArchiveService(): ArchiveApi {
     async unfinishedImports() {
       return current()
         .store.journal.unfinished()
-        .map((one) => ({ ...one, paths: [...one.paths] }));
+        .map((one) => ({ ...one, paths: [...one.paths], progress: one.progress ?? null }));
     },
     async *resumeImport({ id }, signal) {
       yield* importPaths(current().store.journal.read(id).paths, signal);
@@ -127,6 +142,13 @@ export function createArchiveService(): ArchiveApi {
     },
     listVariants: async ({ studyInstanceUid }) =>
       current().store.variants.ofStudy(studyInstanceUid).map(publicVariant),
+    countVariants: async () => current().store.variants.counts(),
+    async chooseVariant({ id }, signal) {
+      const { store, headers } = current();
+      headers.forget();
+      const compare = (files: Parameters<typeof compareFiles>[0]) => compareFiles(files, signal);
+      await store.chooseVariant(id, { readHeader, compare });
+    },
     async readVariantFrame({ id, frame }, signal) {
       const { store, headers } = current();
       return readFrame(await headers.ofObject(store.variants.read(id).object, signal), frame, signal);
@@ -142,8 +164,14 @@ export function createArchiveService(): ArchiveApi {
     },
 
     saveAnswer: async (answer) => current().store.answers.save(answer),
-    listAnswers: async ({ studyInstanceUid }) => current().store.answers.ofStudy(studyInstanceUid),
-    readAnswer: async ({ id }) => current().store.answers.read(id),
+    async listAnswers({ studyInstanceUid }) {
+      const { answers, variants } = current().store;
+      return answers.ofStudy(studyInstanceUid).map((answer) => withExchange(answer, variants));
+    },
+    async readAnswer({ id }) {
+      const { answers, variants } = current().store;
+      return withExchange(answers.read(id), variants);
+    },
     deleteAnswer: async ({ id }) => current().store.answers.remove(id),
 
     openFiles: ({ path }, signal) => loose.open(path, signal),
@@ -152,6 +180,11 @@ export function createArchiveService(): ArchiveApi {
     checkFiles,
     writeSample,
   };
+}
+
+async function readIncoming(source: ByteSource, signal: AbortSignal): Promise<IncomingHeader> {
+  const header = await parseHeader(source, signal);
+  return { ...instanceHeader(header), shortfall: await shortfallOf(header, signal) };
 }
 
 async function readHeader(source: ByteSource, signal?: AbortSignal) {

@@ -1,4 +1,5 @@
 import type { HeaderFacts } from "../core/frame.ts";
+import type { ConcatenationPart } from "../core/slice-order.ts";
 import type { InstanceUid, SeriesUid, StudyUid } from "../core/study.ts";
 
 /**
@@ -27,6 +28,8 @@ export interface InstanceHeader {
   readonly bodyPartExamined: string;
   readonly laterality: string;
   readonly instanceNumber: number | null;
+  /** Null where the file is whole in itself. */
+  readonly concatenation: ConcatenationPart | null;
   readonly numberOfFrames: number;
   readonly rows: number;
   readonly columns: number;

@@ -102,6 +102,7 @@ async function filesOf(start: string, signal: AbortSignal): Promise<string[]> {
       placement: { position: header.position, orientation: header.orientation },
       instanceNumber: header.instanceNumber,
       sopInstanceUid: header.sopInstanceUid,
+      concatenation: header.concatenation,
     })),
   );
   return order.map((index) => images[index]!.file);

@@ -11,6 +11,8 @@ export const importEventSchema = v.variant("type", [
   v.object({ type: v.literal("failed"), name: v.string(), error: errorSchema }),
   /** A file with the UID of one that is there and other content: kept beside it. `name` as above. */
   v.object({ type: v.literal("conflict"), name: v.string(), variant: variantSchema }),
+  /** A file that was taken, or was there already, and that cannot be shown as a whole. `name` as above. */
+  v.object({ type: v.literal("partial"), name: v.string(), error: errorSchema }),
   /** Something about the whole that the user should know; no file was lost by it. `name` as above. */
   v.object({ type: v.literal("warning"), name: v.string(), error: errorSchema }),
   v.object({
@@ -68,11 +70,17 @@ export const archiveHealthSchema = v.object({
 });
 export type ArchiveHealth = v.InferOutput<typeof archiveHealthSchema>;
 
+/** Files: gone through, and found; `counted` where no more are to be found. */
+export const importCountsSchema = v.object({ done: v.number(), found: v.number(), counted: v.boolean() });
+export type ImportCounts = v.InferOutput<typeof importCountsSchema>;
+
 /** An import that was cut short and can go on. */
 export const unfinishedImportSchema = v.object({
   id: v.string(),
   /** As the user gave them. */
   paths: v.array(v.string()),
   startedAt: v.string(),
+  /** Where it was when it last wrote to the archive; null where it had not come that far. */
+  progress: v.nullable(importCountsSchema),
 });
 export type UnfinishedImport = v.InferOutput<typeof unfinishedImportSchema>;

@@ -7,7 +7,7 @@ import {
 } from "./archive-events.ts";
 import { evaluationEventSchema, evaluationInputSchema } from "./evaluation.ts";
 import { frameRefSchema, frameSummarySchema, openedFilesSchema } from "./frame.ts";
-import { backupEventSchema, checkEventSchema } from "./maintenance.ts";
+import { backupEventSchema, backupInfoSchema, checkEventSchema } from "./maintenance.ts";
 import { packSummarySchema, providerStatusSchema } from "./model-pack.ts";
 import {
   answerEventSchema,
@@ -18,7 +18,7 @@ import {
 } from "./question.ts";
 import { appInfoSchema, archiveStatusSchema, keyProtectionSchema, settingsSchema } from "./settings.ts";
 import { instanceUidSchema, seriesSchema, seriesUidSchema, studySchema, studyUidSchema } from "./study.ts";
-import { variantIdSchema, variantSchema } from "./variant.ts";
+import { studyConflictsSchema, variantIdSchema, variantSchema } from "./variant.ts";
 import { viewSchema } from "./view.ts";
 
 /**
@@ -81,6 +81,8 @@ export const contract = {
   "archive.check": stream(nothing, checkEventSchema),
   /** Copies the archive, encrypted as it is, into a new or empty folder; other work goes on meanwhile. */
   "archive.backup": stream(v.object({ folder: v.string() }), backupEventSchema),
+  /** What a folder says of the backup in it, before it is restored. */
+  "archive.backupInfo": call(v.object({ folder: v.string() }), backupInfoSchema),
   /**
    * Makes the archive out of a backup, where there is none yet. The key comes as that of the backed-up archive does:
    * from the key file or key store of this computer, by passphrase, or by recovery key.
@@ -92,6 +94,8 @@ export const contract = {
       recoveryKey: v.optional(v.nullable(v.string()), null),
       /** Takes what is whole of a damaged backup, instead of nothing. */
       salvage: v.optional(v.boolean(), false),
+      /** Where there is an archive already, it is moved to `set-aside/` in the data folder; back where this fails. */
+      setAside: v.optional(v.boolean(), false),
     }),
     backupEventSchema,
   ),
@@ -101,6 +105,10 @@ export const contract = {
   "studies.delete": call(study, done),
   /** Files that came with the UID of an image of this study and other content. */
   "studies.variants": call(study, v.array(variantSchema)),
+  /** Which studies have such files, and how many. */
+  "studies.conflicts": call(nothing, v.array(studyConflictsSchema)),
+  /** Shows this file from now on, and keeps the one that was shown beside it. */
+  "variants.choose": call(v.object({ id: variantIdSchema }), done),
   /** PNG, long side at most 160 px. */
   "series.thumbnail": bytes(v.object({ seriesInstanceUid: seriesUidSchema }), "image/png"),
 

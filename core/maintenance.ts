@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { keyProtectionSchema } from "./settings.ts";
 import { studyUidSchema } from "./study.ts";
 
 /** What is wrong with a part of the archive or of a backup. */
@@ -52,3 +53,15 @@ export const backupEventSchema = v.variant("type", [
   }),
 ]);
 export type BackupEvent = v.InferOutput<typeof backupEventSchema>;
+
+/** What a folder says of the backup in it. Nothing of it is proven before it is restored. */
+export const backupInfoSchema = v.object({
+  madeAt: v.string(),
+  studies: v.number(),
+  images: v.number(),
+  bytes: v.number(),
+  protection: keyProtectionSchema,
+  /** What has to be given to restore it here; the recovery key always does. */
+  needs: v.picklist(["nothing", "passphrase", "recovery-key"]),
+});
+export type BackupInfo = v.InferOutput<typeof backupInfoSchema>;

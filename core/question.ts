@@ -97,6 +97,8 @@ export const answerRecordSchema = v.object({
   subject: frameSummarySchema,
   input: questionSchema,
   answer: answerSchema,
+  /** Told when it is read: since this moment the study shows another file of an image that it is about. */
+  imageExchangedAt: v.optional(v.string()),
 });
 export type AnswerRecord = v.InferOutput<typeof answerRecordSchema>;
 

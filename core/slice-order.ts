@@ -1,25 +1,60 @@
 import type { FramePosition } from "./frame.ts";
 
+/** The place of an instance among those that one acquisition was cut into (PS3.3 C.7.6.16.2.2.4). */
+export interface ConcatenationPart {
+  /** Concatenation UID. */
+  readonly uid: string;
+  /** In-concatenation Number, from 1. */
+  readonly number: number;
+}
+
 export interface SliceKey {
   readonly placement: Pick<FramePosition, "orientation" | "position">;
   readonly instanceNumber: number | null;
   /** Decides between slices that are otherwise equal, so that the order never depends on the import. */
   readonly sopInstanceUid: string;
+  readonly concatenation?: ConcatenationPart | null;
 }
 
 /**
  * Display order of a series: by position along the slice normal where every slice has the same orientation and no
- * two share a place, else by instance number. Indices into `slices`.
+ * two share a place, else by instance number. The parts of a concatenation are one image that was cut into files:
+ * they stay together, in the order of their In-concatenation Numbers, at the place of the first of them (their
+ * positions are those of their first frames alone, and they share an instance number). Indices into `slices`.
  */
 export function sliceOrder(slices: readonly SliceKey[]): number[] {
+  const wholes = wholesOf(slices);
+  return displayOrder(wholes.map(([first]) => slices[first!]!)).flatMap((index) => wholes[index]!);
+}
+
+/** Indices of each slice by itself, and of the parts of each concatenation in their order. */
+function wholesOf(slices: readonly SliceKey[]): number[][] {
+  const wholes = new Map<string | number, number[]>();
+  slices.forEach(({ concatenation }, index) => {
+    const key = concatenation ? concatenation.uid : index;
+    const parts = wholes.get(key);
+    if (parts) parts.push(index);
+    else wholes.set(key, [index]);
+  });
+  const number = (index: number) => slices[index]!.concatenation?.number ?? 0;
+  return [...wholes.values()].map((parts) =>
+    parts.toSorted((a, b) => compareNumbers(number(a), number(b)) || compareUids(slices[a]!, slices[b]!)),
+  );
+}
+
+function displayOrder(slices: readonly SliceKey[]): number[] {
   const order = slices.map((_, index) => index);
   const depths = sliceDepths(slices);
   const key = depths ?? slices.map((slice) => slice.instanceNumber ?? Infinity);
   return order.toSorted((a, b) => {
     const byKey = compareNumbers(key[a]!, key[b]!);
     if (byKey !== 0) return byKey;
-    return slices[a]!.sopInstanceUid < slices[b]!.sopInstanceUid ? -1 : 1;
+    return compareUids(slices[a]!, slices[b]!);
   });
+}
+
+function compareUids(a: SliceKey, b: SliceKey): number {
+  return a.sopInstanceUid < b.sopInstanceUid ? -1 : 1;
 }
 
 /**

@@ -27,12 +27,12 @@ export type FileDifference = v.InferOutput<typeof fileDifferenceSchema>;
 export const variantIdSchema = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "not the id of a variant"));
 
 /**
- * A file that came later with the SOP Instance UID of one that was there, and other content. The first stays what
- * the study shows; the variant is kept beside it and can be read.
+ * A file with the SOP Instance UID of the one that the study shows, and other content. It came later, or was shown
+ * until the other was chosen; it is kept and can be read.
  */
 export const variantSchema = v.object({
   id: variantIdSchema,
-  /** Those of the first file; the variant's own may differ, which `difference` says. */
+  /** Those of the shown file; the variant's own may differ, which `difference` says. */
   sopInstanceUid: instanceUidSchema,
   seriesInstanceUid: seriesUidSchema,
   studyInstanceUid: studyUidSchema,
@@ -43,8 +43,19 @@ export const variantSchema = v.object({
   /** SHA-256 of the file, as hex. */
   sha256: v.string(),
   numberOfFrames: v.number(),
-  first: v.object({ bytes: v.number(), sha256: v.string() }),
-  /** Null where the stored first file is damaged, so that nothing can be compared. */
+  /** The file that the study shows. */
+  first: v.object({
+    bytes: v.number(),
+    sha256: v.string(),
+    /** Absent where it came before this was kept. */
+    importedAt: v.optional(v.string()),
+  }),
+  /** From the shown file to this one. Null where either is damaged, so that nothing can be compared. */
   difference: v.nullable(fileDifferenceSchema),
+  /** When somebody chose which file is shown; absent where nobody did and the first that came is. */
+  chosenAt: v.optional(v.string()),
 });
 export type Variant = v.InferOutput<typeof variantSchema>;
+
+export const studyConflictsSchema = v.object({ studyInstanceUid: studyUidSchema, files: v.number() });
+export type StudyConflicts = v.InferOutput<typeof studyConflictsSchema>;

@@ -17,7 +17,9 @@ export interface ArchiveGate {
     passphrase: string | null;
   }): Promise<void>;
   /** Another archive came to lie in the data folder: it opens by this key. */
-  adopt(dataKey: Uint8Array): void;
+  adopt(dataKey: Uint8Array | null): void;
+  /** The archive leaves the data folder: its key is given back, and forgotten here. */
+  leave(): Uint8Array | null;
   /** The key for the archive process. Takes the data folder first. @throws archive-locked, archive-in-use */
   openKey(): Promise<Uint8Array>;
   opened(health: ArchiveHealth): void;
@@ -50,6 +52,11 @@ export function createArchiveGate(options: { keys: KeyStore; takeFolder(): Promi
       dataKey = await keys.recover(request);
     },
     adopt: (given) => void (dataKey = given),
+    leave() {
+      const left = dataKey;
+      dataKey = null;
+      return left;
+    },
     async openKey() {
       await takeFolder();
       if (dataKey) return dataKey;

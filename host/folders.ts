@@ -15,6 +15,9 @@ export interface Folders {
   readonly packs: readonly string[];
 }
 
+/** Where the archive lies in the data folder, and in a backup of it: a backup is laid out as what it came from. */
+export const archiveName = "archive";
+
 const appName = "meditron-imaging-assistant";
 
 type Environment = Readonly<Record<string, string | undefined>>;

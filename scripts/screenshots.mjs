@@ -3,13 +3,14 @@
 //   node scripts/screenshots.mjs           the few that the README and the guides show, into docs/images
 //   node scripts/screenshots.mjs FOLDER    every screen, both themes, 1366 x 768 and 1920 x 1080, to look at
 // What a model answers differs from pack to pack: the walk takes what comes, and names what it could not show.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { chromium } from "@playwright/test";
 import { unreadableDicom } from "./unreadable-dicom.mjs";
 
@@ -110,6 +111,11 @@ async function start() {
     .locator(".path")
     .evaluate((text) => (text.textContent = "Data folder: …/meditron-imaging-assistant"));
   await shoot("first-start");
+  if (everything) {
+    await page.getByRole("button", { name: "Restore from a backup" }).click();
+    await shoot("first-start-restore");
+    await page.getByRole("button", { name: "Back" }).click();
+  }
   await page.getByText("A key file outside the data folder").click();
   await page.getByRole("button", { name: "Make the archive" }).click();
   await page.getByRole("checkbox", { name: /safe place/ }).waitFor();
@@ -149,6 +155,72 @@ async function worklist() {
   await page.getByRole("dialog").waitFor();
   await shoot("delete-study");
   await page.getByRole("button", { name: "Keep" }).click();
+}
+
+/** The phantoms as files, to be changed: the same identifiers with other content. */
+async function phantomFiles() {
+  const phantoms = path.join(folder, "phantoms");
+  await promisify(execFile)(process.execPath, [cli, "sample", "--output", phantoms], { env });
+  const files = await readdir(phantoms, { recursive: true, withFileTypes: true });
+  const paths = files.filter((file) => file.isFile()).map((file) => path.join(file.parentPath, file.name));
+  const sized = await Promise.all(paths.map(async (file) => ({ file, size: (await stat(file)).size })));
+  return sized.toSorted((a, b) => b.size - a.size).map(({ file }) => file);
+}
+
+/** An import in which something of everything happens, the files that came twice, and one that was cut short. */
+async function importResults() {
+  const [hand] = await phantomFiles();
+  const octets = await readFile(hand);
+  const side = Math.floor(Math.sqrt(octets.length / 2));
+  const changed = Buffer.from(octets);
+  // A patch of its pixels is gone, as where a marker was burned in later.
+  for (let row = 0; row < side / 5; row += 1) {
+    const at = Math.floor(octets.length / 4) + row * side * 2;
+    changed.fill(0, at, at + Math.floor(side / 3));
+  }
+  const input = path.join(folder, "in");
+  await mkdir(input);
+  const put = async (name, content) => {
+    await writeFile(path.join(input, name), content);
+    return path.join(input, name);
+  };
+  const files = [
+    await put("IM000001", octets),
+    await put("IM000002", changed),
+    await put("IM000003", octets.subarray(0, Math.floor(octets.length * 0.6))),
+    await put("IM000004", Buffer.concat([Buffer.alloc(128), Buffer.from("DICM"), Buffer.alloc(40, 0xff)])),
+    await put("IM000005", Buffer.concat([Buffer.alloc(128), Buffer.from("DICM"), Buffer.alloc(41, 0xff)])),
+    await put("archive.zip", Buffer.concat([Buffer.from("PK\u0003\u0004"), Buffer.alloc(60)])),
+    await put("README.TXT", Buffer.from("Viewer software on this disc")),
+  ];
+  await page.getByTestId("import-files").setInputFiles(files);
+  await page.getByText(/have the identifier of another image/).waitFor();
+  await shoot("import-results");
+  await page.getByRole("button", { name: "Close the import report" }).click();
+  await shoot("studies-conflicts");
+  await page
+    .getByRole("button", { name: /\d conflicts?/ })
+    .first()
+    .click();
+  await page.getByRole("dialog").locator("canvas").first().waitFor();
+  await shoot("conflicts");
+  await page.keyboard.press("Escape");
+  // Only for the picture: a real one needs a power cut.
+  const left = [
+    {
+      id: "0".repeat(32),
+      paths: ["/media/cdrom/CD-0412"],
+      startedAt: "2026-01-01T00:00:00Z",
+      progress: { done: 120, found: 300, counted: true },
+    },
+  ];
+  await page.route("**/api/imports.unfinished", (route) => route.fulfill({ json: left }));
+  await page.reload();
+  await page.getByText(/was not finished/).waitFor();
+  await page.locator("tr.study img").nth(3).waitFor();
+  await shoot("studies-unfinished");
+  await page.unroute("**/api/imports.unfinished");
+  await page.reload();
 }
 
 async function viewer() {
@@ -229,6 +301,57 @@ async function answers() {
   });
 }
 
+/** The archive's card after each kind of work, and the way back from a backup. */
+async function upkeep() {
+  await screen("Settings");
+  const card = page.getByRole("region", { name: "Archive" });
+  const heading = card.getByRole("heading", { name: "Archive", exact: true });
+  await card.locator(".place, dd").first().waitFor();
+  await card.getByRole("button", { name: "Check the archive" }).click();
+  await card.getByText(/Nothing is damaged or missing/).waitFor();
+  const backup = path.join(folder, "backup");
+  await card.getByLabel("Folder for the backup").fill(backup);
+  await card.getByRole("button", { name: "Back up" }).click();
+  await card.getByText(/Backed up/).waitFor();
+  for (const text of await card.locator(".place, .facts dd, p span").all()) {
+    await text.evaluate((one, lay) => (one.textContent = one.textContent.replaceAll(lay, "…")), folder);
+  }
+  await card
+    .getByLabel("Folder for the backup")
+    .evaluate((field) => (field.value = "/mnt/backups/meditron-2026-11"));
+  await heading.scrollIntoViewIfNeeded();
+  await heading.evaluate((element) => element.scrollIntoView({ block: "start" }));
+  await shoot("settings-archive");
+  await card.getByRole("button", { name: "Restore a backup" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Folder of the backup").fill(backup);
+  await dialog.getByRole("button", { name: "Look at the backup" }).click();
+  await dialog.getByText(/This computer has the key/).waitFor();
+  await dialog
+    .getByLabel("Folder of the backup")
+    .evaluate((field) => (field.value = "/mnt/backups/meditron-2026-11"));
+  await shoot("settings-restore");
+  await dialog.getByRole("button", { name: "Close" }).click();
+
+  const objects = path.join(folder, "data", "archive", "objects");
+  const stored = await readdir(objects, { recursive: true, withFileTypes: true });
+  const files = stored
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name));
+  const whole = new Map();
+  for (const file of files.slice(0, 5)) {
+    whole.set(file, await readFile(file));
+    const octets = Buffer.from(whole.get(file));
+    octets[octets.length - 40] ^= 1;
+    await writeFile(file, octets);
+  }
+  await card.getByRole("button", { name: "Check the archive" }).click();
+  await card.locator(".upkeep-problems").waitFor();
+  await heading.evaluate((element) => element.scrollIntoView({ block: "start" }));
+  await shoot("settings-archive-damaged");
+  for (const [file, octets] of whole) await writeFile(file, octets);
+}
+
 async function otherScreens() {
   await screen("Models");
   await page.getByRole("progressbar").waitFor({ state: "detached" });
@@ -248,9 +371,11 @@ async function otherScreens() {
 try {
   await start();
   await worklist();
+  if (everything) await importResults();
   await viewer();
   await attempt("an answer", answers);
   await otherScreens();
+  if (everything) await upkeep();
 } finally {
   await browser.close();
   host.kill("SIGTERM");

@@ -7,6 +7,8 @@ const deepest = 48;
 /** An element costs about 150 octets of memory here. */
 const mostElements = 500_000;
 const undefinedLength = 0xffffffff;
+/** The warning of a file that was cut before its pixels. */
+export const endsInHeader = "The file ends inside its header.";
 
 /** VRs whose length takes 4 octets after 2 reserved ones (PS3.5 7.1.2). */
 const longVrs = new Set(["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"]);
@@ -226,9 +228,7 @@ class DataSetReader {
     const room = Math.max(0, end - head.offset);
     if (head.length > room) {
       this.warnings.add(
-        end === this.size
-          ? "The file ends inside its header."
-          : "A value of the header is longer than its sequence.",
+        end === this.size ? endsInHeader : "A value of the header is longer than its sequence.",
       );
     }
     const length = Math.min(head.length, room);

@@ -59,21 +59,38 @@ export async function readFrame(
   };
 }
 
+/**
+ * Frames whose octets are all there, and frames that the header promises; nothing is decoded.
+ * @throws pixel-data-missing, pixel-data-damaged, dicom-damaged, too-large, transfer-syntax-not-supported,
+ * photometric-not-supported, not-supported, cancelled
+ */
+export async function countWholeFrames(
+  header: DicomHeader,
+  signal?: AbortSignal,
+): Promise<{ whole: number; frames: number }> {
+  const pixels = pixelDescription(header);
+  const { frames } = pixels;
+  if (!(await isEncapsulated(header))) {
+    refuseUndecoded(header);
+    const { offset, length } = header.pixels!;
+    const room = Math.min(length ?? Infinity, header.source.size - offset) * 8;
+    return { whole: Math.min(frames, Math.floor(room / native.nativeExtent(pixels, 1).bits)), frames };
+  }
+  if (header.syntax.coding === "not-decoded") throw syntaxNotSupported(header);
+  const table = await tableOf(header, frames, signal);
+  return { whole: Math.min(frames, table.frames.length - (table.cut ? 1 : 0)), frames };
+}
+
 async function readPixels(
   header: DicomHeader,
   pixels: PixelDescription,
   request: { frame: number; signal: AbortSignal | undefined },
 ): Promise<Pixels> {
-  const encapsulated = await isEncapsulated(header);
-  if (!encapsulated) {
-    if (header.syntax.coding === "not-decoded") throw syntaxNotSupported(header);
-    if (header.syntax.coding !== "native") {
-      throw appError("pixel-data-damaged", "The file says its pixels are compressed, but they are not.");
-    }
+  if (!(await isEncapsulated(header))) {
+    refuseUndecoded(header);
     return readNative(header, pixels, request.frame);
   }
-  const table = tables.get(header) ?? (await fragmentTable(header, pixels.frames, request.signal));
-  tables.set(header, table);
+  const table = await tableOf(header, pixels.frames, request.signal);
   const fragments = table.frames[request.frame - 1];
   const lastOfCut = table.cut && request.frame >= table.frames.length;
   if (!fragments || (lastOfCut && fragments.length > 0)) {
@@ -82,6 +99,24 @@ async function readPixels(
   const octets = await readCodestream(header.source, fragments);
   const coding = codingOf(header, octets);
   return decodeCodestream(octets, coding, { header, pixels, signal: request.signal });
+}
+
+/** @throws transfer-syntax-not-supported, pixel-data-damaged */
+function refuseUndecoded(header: DicomHeader): void {
+  if (header.syntax.coding === "not-decoded") throw syntaxNotSupported(header);
+  if (header.syntax.coding !== "native") {
+    throw appError("pixel-data-damaged", "The file says its pixels are compressed, but they are not.");
+  }
+}
+
+async function tableOf(
+  header: DicomHeader,
+  frames: number,
+  signal: AbortSignal | undefined,
+): Promise<FragmentTable> {
+  const table = tables.get(header) ?? (await fragmentTable(header, frames, signal));
+  tables.set(header, table);
+  return table;
 }
 
 async function isEncapsulated(header: DicomHeader): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { appError } from "../../core/errors.ts";
 import type { FrameSummary } from "../../core/frame.ts";
+import type { ConcatenationPart } from "../../core/slice-order.ts";
 import type { InstanceUid, SeriesUid, StudyUid } from "../../core/study.ts";
 import type { InstanceHeader } from "../instance-header.ts";
 import type { DataSet } from "./data-set.ts";
@@ -47,6 +48,7 @@ export function instanceHeader(header: DicomHeader): InstanceHeader {
     bodyPartExamined: dataSet.string(tags.bodyPart),
     laterality: lateralityOf(dataSet, 1),
     instanceNumber: wholeNumber(dataSet.number(tags.instanceNumber)),
+    concatenation: concatenationPart(dataSet),
     numberOfFrames: header.pixels ? frameCount(dataSet) : 0,
     rows: dimension(dataSet.number(tags.rows)),
     columns: dimension(dataSet.number(tags.columns)),
@@ -81,6 +83,13 @@ export function frameSummary(header: DicomHeader, frame: number): FrameSummary {
     phantom: index.phantom,
     facts: index.facts,
   };
+}
+
+/** Null too where UID or number is missing: such a part has no place among the others. */
+function concatenationPart(dataSet: DataSet): ConcatenationPart | null {
+  const uid = dataSet.string(tags.concatenation);
+  const number = wholeNumber(dataSet.number(tags.inConcatenationNumber));
+  return uid !== "" && number !== null && number >= 1 ? { uid, number } : null;
 }
 
 /** Number of Frames (PS3.3 C.7.6.6.1.1); 1 where it is missing or nonsense. */

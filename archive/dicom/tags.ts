@@ -43,6 +43,8 @@ export const tags = {
   imageComments: of(0x00204000, "LT"),
   frameAnatomy: of(0x00209071, "SQ"),
   frameLaterality: of(0x00209072, "CS"),
+  concatenation: of(0x00209161, "UI"),
+  inConcatenationNumber: of(0x00209162, "US"),
   planePosition: of(0x00209113, "SQ"),
   planeOrientation: of(0x00209116, "SQ"),
   viewCode: of(0x00540220, "SQ"),

@@ -123,7 +123,8 @@ export function createBatch(store: ArchiveStore, compare: Compare): Batch {
   async function stageCopy({ header, source }: Incoming, signal: AbortSignal): Promise<NewInstance> {
     const hash = createHash("sha256");
     const object = await objects.stage(source.size, octetsOf(source, hash, signal));
-    return { header, object, bytes: source.size, sha256: hash.digest("hex") };
+    const importedAt = new Date().toISOString();
+    return { header, object, bytes: source.size, sha256: hash.digest("hex"), importedAt };
   }
 
   async function write(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { ImportEvent } from "../../core/archive-events.ts";
+import type { ImportCounts, ImportEvent } from "../../core/archive-events.ts";
 import { AppError, type ErrorRecord, errorRecord, throwIfAborted } from "../../core/errors.ts";
 import type { StudyUid } from "../../core/study.ts";
 import type { ByteSource } from "../byte-source.ts";
@@ -13,11 +13,16 @@ export interface ImportOptions {
   readonly store: ArchiveStore;
   readonly candidates: AsyncGenerator<Candidate, void, void>;
   /** @throws not-dicom, dicom-damaged */
-  readonly readHeader: (source: ByteSource, signal: AbortSignal) => Promise<InstanceHeader>;
+  readonly readHeader: (source: ByteSource, signal: AbortSignal) => Promise<IncomingHeader>;
   /** For a file with the UID of another one. */
   readonly compare: Compare;
+  /** What was gone through until now is in the archive. */
+  readonly onCommit?: (counts: ImportCounts) => void;
   readonly signal: AbortSignal;
 }
+
+/** With what of the file cannot be shown, if anything. */
+export type IncomingHeader = InstanceHeader & { readonly shortfall?: ErrorRecord | null };
 
 /** A ZIP in a ZIP in a ZIP is read; one more is not. */
 const deepestZip = 3;
@@ -75,8 +80,10 @@ export async function* importCandidates(options: ImportOptions): AsyncGenerator<
       })) {
         if (failure) yield failure;
         if (batch.isFull || Date.now() - committedAt > commitEveryMs) {
-          yield* commit(batch, tally);
+          yield* commit(batch, tally, options);
           committedAt = Date.now();
+          // What is durable is told at once.
+          shownAt = 0;
         }
         if (Date.now() - shownAt > progressEveryMs) {
           yield progress(tally);
@@ -84,7 +91,7 @@ export async function* importCandidates(options: ImportOptions): AsyncGenerator<
         }
       }
     }
-    yield* commit(batch, tally);
+    yield* commit(batch, tally, options);
     yield* warningsOf(medium);
     yield progress(tally);
     const { imported, duplicates, conflicts, ignored, failed, studies } = tally;
@@ -95,7 +102,7 @@ export async function* importCandidates(options: ImportOptions): AsyncGenerator<
   }
 }
 
-type Step = Extract<ImportEvent, { type: "failed" | "warning" }> | null;
+type Step = Extract<ImportEvent, { type: "failed" | "partial" | "warning" }> | null;
 
 interface Run {
   readonly options: ImportOptions;
@@ -133,6 +140,7 @@ async function* importOne(candidate: Candidate, run: Run): AsyncGenerator<Step, 
       const { duplicate, study } = await batch.add({ name: candidate.name, header, source }, signal);
       if (duplicate) tally.duplicates += 1;
       tally.studies.add(study);
+      if (header.shortfall) yield { type: "partial", name: candidate.name, error: header.shortfall };
     }
     tally.done += 1;
     yield null;
@@ -159,8 +167,14 @@ function* warningsOf(medium: Medium): Generator<Extract<ImportEvent, { type: "wa
   for (const warning of medium.warnings()) yield { type: "warning", ...warning };
 }
 
-async function* commit(batch: Batch, tally: Tally): AsyncGenerator<ImportEvent, void, void> {
+async function* commit(
+  batch: Batch,
+  tally: Tally,
+  { onCommit }: ImportOptions,
+): AsyncGenerator<ImportEvent, void, void> {
+  const { done, found, counted } = tally;
   const { imported, duplicates, conflicts } = await batch.commit();
+  onCommit?.({ done, found, counted });
   tally.imported += imported;
   tally.duplicates += duplicates;
   tally.conflicts += conflicts.length;

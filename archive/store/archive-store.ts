@@ -10,6 +10,7 @@ import { backUp, type BackupParts } from "./back-up.ts";
 import { type Catalog, createCatalog } from "./catalog.ts";
 import { type Changes, createChanges } from "./changes.ts";
 import { checkArchive, type CheckedParts } from "./check-archive.ts";
+import { chooseVariant, type ChooseParts, type ChooseTools } from "./choose-variant.ts";
 import { type Database, type DatabaseOptions, openDatabase } from "./database.ts";
 import { deleteStudy } from "./delete-study.ts";
 import { deriveKeys } from "./derived-keys.ts";
@@ -38,6 +39,8 @@ export interface ArchiveStore {
   check(signal: AbortSignal): AsyncGenerator<CheckEvent, void, void>;
   /** Copies the archive as it is now. @throws bad-input where `target` is not empty, disk-full, read-only, cancelled */
   backUp(target: string, signal: AbortSignal): AsyncGenerator<BackupEvent, void, void>;
+  /** Shows another of the files with one UID. @throws not-found, bad-input, archive-damaged, disk-full, read-only */
+  chooseVariant(id: string, tools: ChooseTools): Promise<void>;
   /** With everything that was made from it. @throws study-not-found */
   deleteStudy(study: StudyUid): Promise<void>;
   close(): Promise<void>;
@@ -119,12 +122,13 @@ async function openOrSetAside(parts: {
   }
 }
 
-type Inner = Pick<ArchiveStore, "catalog" | "changes" | "objects"> & BackupParts & CheckedParts;
+type Inner = BackupParts & CheckedParts & ChooseParts;
 
-function upkeepOf(inner: Inner): Pick<ArchiveStore, "check" | "backUp" | "deleteStudy"> {
+function upkeepOf(inner: Inner): Pick<ArchiveStore, "check" | "backUp" | "chooseVariant" | "deleteStudy"> {
   return {
     check: (signal) => checkArchive(inner, signal),
     backUp: (target, signal) => backUp(inner, target, signal),
+    chooseVariant: (id, tools) => chooseVariant(inner, id, tools),
     deleteStudy: (study) => deleteStudy({ ...inner, folder: inner.dataFolder }, study),
   };
 }

@@ -133,10 +133,11 @@ function withoutSize(row: StudyRow): Study {
 }
 
 function inDisplayOrder(rows: readonly InstanceRow[]): Instance[] {
-  const slices = rows.map(({ position, orientation, instanceNumber, sopInstanceUid }) => ({
+  const slices = rows.map(({ position, orientation, instanceNumber, sopInstanceUid, concatenation }) => ({
     placement: { position, orientation },
     instanceNumber,
     sopInstanceUid,
+    concatenation: concatenation ?? null,
   }));
   return sliceOrder(slices).map((index) => {
     const row = rows[index]!;

@@ -13,6 +13,8 @@ export interface NewInstance {
   readonly object: ObjectId;
   readonly bytes: number;
   readonly sha256: string;
+  /** Absent where it is not known: the files themselves do not tell. */
+  readonly importedAt?: string;
 }
 
 /** What changes the archive; each function is all or nothing. */
@@ -24,6 +26,8 @@ export interface Changes {
   deleteStudy(study: StudyUid): Promise<void>;
   thumbnail(series: SeriesUid): ObjectId | null;
   setThumbnail(series: SeriesUid, object: ObjectId): Promise<void>;
+  /** Within a transaction: it is drawn again when it is asked for. */
+  forgetThumbnail(series: SeriesUid): void;
   /** Removes the files whose rows are gone. */
   removeDoomed(): Promise<number>;
   /** Files whose rows go stay until the function that it gives is called: for work that reads many of them. */
@@ -73,11 +77,11 @@ export function createChanges({ database, tables, objects, catalog }: ChangesOpt
     }
   }
 
-  function putInstance({ header, object, bytes, sha256 }: NewInstance): void {
+  function putInstance({ header, ...stored }: NewInstance): void {
     tables.put("instances", {
       key: header.sopInstanceUid,
-      columns: { series: octets(header.seriesInstanceUid), object: Buffer.from(object, "hex") },
-      body: instanceRow(header, { object, bytes, sha256 }),
+      columns: { series: octets(header.seriesInstanceUid), object: Buffer.from(stored.object, "hex") },
+      body: instanceRow(header, stored),
     });
   }
 
@@ -158,20 +162,31 @@ export function createChanges({ database, tables, objects, catalog }: ChangesOpt
     return row ? (row["object"] as Buffer).toString("hex") : null;
   }
 
+  function forgetThumbnail(series: SeriesUid): void {
+    const uid = octets(series);
+    database.run("INSERT OR REPLACE INTO doomed SELECT object FROM thumbnails WHERE series = ?", uid);
+    database.run("DELETE FROM thumbnails WHERE series = ?", uid);
+  }
+
   async function setThumbnail(series: SeriesUid, object: ObjectId): Promise<void> {
     const uid = octets(series);
     database.transaction(() => {
-      database.run("INSERT OR REPLACE INTO doomed SELECT object FROM thumbnails WHERE series = ?", uid);
-      database.run(
-        "INSERT OR REPLACE INTO thumbnails (series, object) VALUES (?, ?)",
-        uid,
-        Buffer.from(object, "hex"),
-      );
+      forgetThumbnail(series);
+      database.run("INSERT INTO thumbnails (series, object) VALUES (?, ?)", uid, Buffer.from(object, "hex"));
     });
     await removeDoomed();
   }
 
-  return { addInstances, replaceObjects, deleteStudy, thumbnail, setThumbnail, removeDoomed, holdFiles };
+  return {
+    addInstances,
+    replaceObjects,
+    deleteStudy,
+    thumbnail,
+    setThumbnail,
+    forgetThumbnail,
+    removeDoomed,
+    holdFiles,
+  };
 }
 
 function emptyStudy(header: InstanceHeader): StudyRow {
@@ -217,10 +232,7 @@ function seriesRow(header: InstanceHeader): SeriesRow {
   };
 }
 
-function instanceRow(
-  header: InstanceHeader,
-  stored: { object: ObjectId; bytes: number; sha256: string },
-): InstanceRow {
+export function instanceRow(header: InstanceHeader, stored: Omit<NewInstance, "header">): InstanceRow {
   return {
     sopInstanceUid: header.sopInstanceUid,
     seriesInstanceUid: header.seriesInstanceUid,
@@ -236,6 +248,7 @@ function instanceRow(
     orientation: header.orientation,
     laterality: header.laterality,
     facts: header.facts,
+    concatenation: header.concatenation,
     ...stored,
   };
 }

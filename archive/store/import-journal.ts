@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { ImportCounts } from "../../core/archive-events.ts";
 import { appError } from "../../core/errors.ts";
 import type { Database } from "./database.ts";
 import type { SealedTables } from "./sealed-tables.ts";
@@ -8,6 +9,8 @@ export interface UnfinishedImport {
   readonly id: string;
   readonly paths: readonly string[];
   readonly startedAt: string;
+  /** As of its last write to the archive; absent before. */
+  readonly progress?: ImportCounts;
 }
 
 /**
@@ -17,6 +20,8 @@ export interface UnfinishedImport {
 export interface ImportJournal {
   /** The same paths again are the same import. */
   begin(paths: readonly string[]): { id: string; isNew: boolean };
+  /** How far it has come; what is not noted yet is gone through once more. */
+  reached(id: string, progress: ImportCounts): void;
   end(id: string): void;
   /** It stopped and may go on later. */
   leave(id: string): void;
@@ -43,6 +48,13 @@ export function createImportJournal(database: Database, tables: SealedTables): I
       }
       underWay.add(id);
       return { id, isNew: !known };
+    },
+    reached(id, progress) {
+      const known = tables.get("imports", id) as UnfinishedImport | null;
+      if (!known) return;
+      database.transaction(() =>
+        tables.put("imports", { key: id, columns: {}, body: { ...known, progress } }),
+      );
     },
     end(id) {
       underWay.delete(id);

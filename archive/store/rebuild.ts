@@ -9,6 +9,7 @@ import type { InstanceUid } from "../../core/study.ts";
 import { answerIn, type Answers, answerStart } from "./answers.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Changes, NewInstance } from "./changes.ts";
+import { validRecords } from "./choose-variant.ts";
 import { naming, syncFolder } from "./durable.ts";
 import type { ObjectId, ObjectStore } from "./objects.ts";
 import { largestBatch } from "./repair.ts";
@@ -83,10 +84,12 @@ export async function rebuildIndex(
   const { objects, answers, catalog, variants } = parts;
   const sorted = await sortObjects(objects);
   const records = await readAll(objects, sorted.variant, variantIn);
+  const valid = validRecords(records.found);
+  await objects.remove(records.found.filter((one) => !valid.includes(one)).map(({ id }) => id));
   // Which of two files with one UID came first stands in the record of the second alone.
-  const second = new Set(records.found.map(({ value }) => value.object));
+  const second = new Set(valid.map(({ value }) => value.object));
   const images = await addImages(parts, { ids: sorted.image.filter((id) => !second.has(id)), readHeader });
-  variants.add(records.found.map(({ id, value }) => ({ row: value, record: id })));
+  variants.add(valid.map(({ id, value }) => ({ row: value, record: id })));
   const saved = await readAll(objects, sorted.answer, answerIn);
   const kept = saved.found.filter(({ value }) => catalog.findStudy(value.subject.studyInstanceUid));
   for (const { id, value } of kept) answers.adopt(value, id);

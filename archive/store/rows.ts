@@ -1,4 +1,5 @@
 import type { HeaderFacts } from "../../core/frame.ts";
+import type { ConcatenationPart } from "../../core/slice-order.ts";
 import type { InstanceUid, SeriesUid, Study, StudyUid } from "../../core/study.ts";
 import type { Variant } from "../../core/variant.ts";
 import type { ObjectId } from "./objects.ts";
@@ -34,6 +35,10 @@ export interface InstanceRow {
   readonly orientation: readonly [number, number, number, number, number, number] | null;
   readonly laterality: string;
   readonly facts: HeaderFacts;
+  /** Absent in rows of images that were imported before it was read. */
+  readonly concatenation?: ConcatenationPart | null;
+  /** Absent too where the index was made again. */
+  readonly importedAt?: string;
   readonly object: ObjectId;
   readonly bytes: number;
   /** SHA-256 of the file as it was imported, as hex. */

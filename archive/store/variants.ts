@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { appError } from "../../core/errors.ts";
 import type { InstanceUid, StudyUid } from "../../core/study.ts";
-import type { FileDifference, Variant } from "../../core/variant.ts";
+import type { FileDifference, StudyConflicts, Variant } from "../../core/variant.ts";
 import type { Catalog } from "./catalog.ts";
 import type { NewInstance } from "./changes.ts";
 import type { Database } from "./database.ts";
@@ -21,6 +21,8 @@ export interface Variants {
   ofInstance(instance: InstanceUid): VariantRow[];
   /** By series, then as of an instance. @throws study-not-found */
   ofStudy(study: StudyUid): VariantRow[];
+  /** Of every study that has any. */
+  counts(): StudyConflicts[];
   /** @throws not-found */
   read(id: string): VariantRow;
   /** Stages the object from which a rebuild takes the row. @throws disk-full, read-only */
@@ -31,6 +33,20 @@ export interface Variants {
 
 /** How the object of a record begins; no DICOM object and no PNG does. */
 export const variantStart = '{"meditron":"variant","record":';
+
+/** Without the study's size, which `add` keeps. */
+export function putVariant(tables: SealedTables, { row, record }: NewVariant): void {
+  tables.put("variants", {
+    key: row.id,
+    columns: {
+      instance: octets(row.sopInstanceUid),
+      series: octets(row.seriesInstanceUid),
+      object: Buffer.from(row.object, "hex"),
+      record: Buffer.from(record, "hex"),
+    },
+    body: row,
+  });
+}
 
 export function createVariants(parts: {
   database: Database;
@@ -52,17 +68,9 @@ export function createVariants(parts: {
       );
   }
 
-  function put({ row, record }: NewVariant): void {
-    tables.put("variants", {
-      key: row.id,
-      columns: {
-        instance: octets(row.sopInstanceUid),
-        series: octets(row.seriesInstanceUid),
-        object: Buffer.from(row.object, "hex"),
-        record: Buffer.from(record, "hex"),
-      },
-      body: row,
-    });
+  function put(variant: NewVariant): void {
+    const { row } = variant;
+    putVariant(tables, variant);
     const study = catalog.findStudy(row.studyInstanceUid);
     if (!study) return;
     const body = { ...study, bytes: study.bytes + row.bytes };
@@ -87,9 +95,18 @@ export function createVariants(parts: {
     return superfluous;
   }
 
+  function counts(): StudyConflicts[] {
+    const sql = "SELECT study, count(*) AS files FROM variants JOIN series ON uid = series GROUP BY study";
+    return database.all(sql).map((row) => ({
+      studyInstanceUid: (row["study"] as Buffer).toString("latin1") as StudyUid,
+      files: Number(row["files"]),
+    }));
+  }
+
   return {
     ofInstance,
     ofStudy,
+    counts,
     read(id) {
       const row = tables.get("variants", id) as VariantRow | null;
       if (!row) throw appError("not-found", "This file is no longer in the archive.");
@@ -120,10 +137,15 @@ export function variantRow(
     bytes,
     sha256,
     numberOfFrames: header.numberOfFrames,
-    first: { bytes: first.bytes, sha256: first.sha256 },
+    first: shownFile(first),
     difference,
     object,
   };
+}
+
+/** What a variant says of the file that the study shows. */
+export function shownFile({ bytes, sha256, importedAt }: InstanceRow): Variant["first"] {
+  return { bytes, sha256, ...(importedAt === undefined ? {} : { importedAt }) };
 }
 
 /** What the contract shows of a row. */

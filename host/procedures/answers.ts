@@ -88,6 +88,12 @@ async function* ground(
   yield { type: "progress", stage: "load", fraction: null, remaining_ms: null };
   const archive = await context.archive.ready(signal);
   const saved = await archive.readAnswer({ id }, signal);
+  if (saved.imageExchangedAt !== undefined) {
+    throw appError(
+      "bad-request",
+      "The study shows another file of this image since this answer was given. Ask again.",
+    );
+  }
   const question: Question = { ...saved.input, ground: true };
   const views = await loadViews(context, question, signal);
   const inference = await context.inference.ready(signal);

@@ -1,17 +1,17 @@
 import { mkdir, readdir, realpath, rm } from "node:fs/promises";
 import path from "node:path";
+import { setArchiveAside } from "../set-aside.ts";
+import { readBackupInfo } from "../backup-info.ts";
 import { AppError, appError } from "../../core/errors.ts";
 import { fileSystemError } from "../../core/file-errors.ts";
 import type { Context } from "../context.ts";
+import { archiveName } from "../folders.ts";
 import { copyKeys, createKeyStore, keysName } from "../keys/key-store.ts";
 import type { Part } from "../router.ts";
 
-/** Where the archive lies in the data folder, and in a backup of it: a backup is laid out as what it came from. */
-const archiveName = "archive";
-
 export function backupProcedures(
   context: Context & { takeFolder(): Promise<void> },
-): Part<"archive.check" | "archive.backup" | "archive.restore"> {
+): Part<"archive.check" | "archive.backup" | "archive.backupInfo" | "archive.restore"> {
   const { archive, folders, gate, shell } = context;
   return {
     async *"archive.check"(_input, signal) {
@@ -20,7 +20,7 @@ export function backupProcedures(
 
     async *"archive.backup"({ folder }, signal) {
       const api = await archive.ready(signal);
-      const target = path.resolve(folder);
+      const target = wholePath(folder);
       await makeEmptyFolder(target, folders.data);
       let finished = false;
       try {
@@ -38,10 +38,13 @@ export function backupProcedures(
       }
     },
 
-    async *"archive.restore"({ folder, passphrase, recoveryKey, salvage }, signal) {
-      const backup = path.resolve(folder);
+    "archive.backupInfo": ({ folder }) => readBackupInfo(wholePath(folder), context),
+
+    async *"archive.restore"({ folder, passphrase, recoveryKey, salvage, setAside }, signal) {
+      const backup = wholePath(folder);
       await context.takeFolder();
-      if ((await gate.status()).state !== "new") {
+      const isNew = (await gate.status()).state === "new";
+      if (!isNew && !setAside) {
         throw appError(
           "bad-request",
           "This data folder has an archive already. Restore into an empty data folder.",
@@ -52,23 +55,37 @@ export function backupProcedures(
       if ((await keys.status()).state === "new") {
         throw appError("backup-damaged", "This folder holds no backup: it has no keys.json.");
       }
+      // Before anything is moved: most restores fail by a mistyped key.
       const dataKey = await (recoveryKey === null ? keys.open(passphrase) : keys.openByRecovery(recoveryKey));
+      const aside = isNew ? null : await setArchiveAside(context);
       const request = {
         backup: path.join(backup, archiveName),
         dataFolder: path.join(folders.data, archiveName),
         dataKey,
         salvage,
       };
-      for await (const event of archive.bare().restoreBackup(request, signal)) {
-        if (event.type === "done") {
-          // Last: a folder with these keys is an archive. And before the event, as above.
-          await copyKeys(backup, folders.data);
-          gate.adopt(dataKey);
+      let finished = false;
+      try {
+        for await (const event of archive.bare().restoreBackup(request, signal)) {
+          if (event.type === "done") {
+            // Last: a folder with these keys is an archive. And before the event, as above.
+            await copyKeys(backup, folders.data);
+            gate.adopt(dataKey);
+            finished = true;
+          }
+          yield event;
         }
-        yield event;
+      } finally {
+        if (!finished) await aside?.putBack();
       }
     },
   };
+}
+
+/** A page has no folder of its own that a part of a path could start from. @throws bad-input */
+function wholePath(folder: string): string {
+  if (path.isAbsolute(folder)) return path.normalize(folder);
+  throw appError("bad-input", "Give the whole path of the folder, from the root of its disk.");
 }
 
 /** @throws bad-input, disk-full, read-only */

@@ -3,7 +3,15 @@ import type { Part } from "../router.ts";
 
 export function studyProcedures(
   context: Context,
-): Part<"studies.list" | "studies.series" | "studies.delete" | "studies.variants" | "series.thumbnail"> {
+): Part<
+  | "studies.list"
+  | "studies.series"
+  | "studies.delete"
+  | "studies.variants"
+  | "studies.conflicts"
+  | "variants.choose"
+  | "series.thumbnail"
+> {
   const archive = (signal: AbortSignal) => context.archive.ready(signal);
   return {
     "studies.list": async (input, signal) => (await archive(signal)).listStudies(input, signal),
@@ -13,6 +21,11 @@ export function studyProcedures(
       return {};
     },
     "studies.variants": async (input, signal) => (await archive(signal)).listVariants(input, signal),
+    "studies.conflicts": async (_input, signal) => (await archive(signal)).countVariants({}, signal),
+    async "variants.choose"(input, signal) {
+      await (await archive(signal)).chooseVariant(input, signal);
+      return {};
+    },
     "series.thumbnail": async (input, signal) => (await archive(signal)).thumbnail(input, signal),
   };
 }

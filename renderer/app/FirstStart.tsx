@@ -5,8 +5,10 @@ import { Button } from "../ui/Button.tsx";
 import { Choice } from "../ui/Choice.tsx";
 import { ErrorNotice } from "../ui/ErrorNotice.tsx";
 import { Field } from "../ui/Field.tsx";
+import { desktopBridge } from "./bridge.ts";
 import { passphraseProblem } from "./passphrase.ts";
 import { protectionWords } from "./protection-words.ts";
+import { Restore } from "./Restore.tsx";
 import { RecoveryKey } from "./RecoveryKey.tsx";
 
 interface FirstStartProps {
@@ -23,6 +25,7 @@ export function FirstStart({ client, archive, onDone }: FirstStartProps) {
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
+  const [restoring, setRestoring] = useState(false);
   const [recoveryKey, setRecoveryKey] = useState<string | null>(null);
 
   const problem = protection === "passphrase" ? passphraseProblem(passphrase, repeated) : null;
@@ -47,6 +50,10 @@ export function FirstStart({ client, archive, onDone }: FirstStartProps) {
   }
 
   if (recoveryKey !== null) return <RecoveryKey recoveryKey={recoveryKey} onDone={onDone} />;
+  if (restoring) {
+    const back = () => setRestoring(false);
+    return <Restore client={client} native={desktopBridge() !== null} onBack={back} onDone={onDone} />;
+  }
   return (
     <main className="gate">
       <form className="gate-card" onSubmit={(event) => void make(event)}>
@@ -96,6 +103,9 @@ export function FirstStart({ client, archive, onDone }: FirstStartProps) {
           Research use only. Not a medical device: answers must not be used for diagnosis or treatment.
         </p>
         <div className="gate-actions">
+          <Button kind="quiet" disabled={busy} onClick={() => setRestoring(true)}>
+            Restore from a backup
+          </Button>
           <Button kind="primary" type="submit" disabled={busy || protections.length === 0}>
             {busy ? "Making the archive" : "Make the archive"}
           </Button>

@@ -2,10 +2,11 @@ import { useCallback, useEffect, useState } from "react";
 import type { Client } from "../../core/client.ts";
 import { toAppError } from "../../core/errors.ts";
 import type { ArchiveStatus, Settings } from "../../core/settings.ts";
-import type { Study } from "../../core/study.ts";
+import type { Study, StudyUid } from "../../core/study.ts";
 import { nameText } from "../ask/words.ts";
 import { ModelsScreen } from "../models/ModelsScreen.tsx";
 import { SettingsScreen } from "../settings/SettingsScreen.tsx";
+import { useUpkeep } from "../settings/use-upkeep.ts";
 import { StudiesScreen } from "../studies/StudiesScreen.tsx";
 import { Button } from "../ui/Button.tsx";
 import { IconButton } from "../ui/IconButton.tsx";
@@ -33,11 +34,14 @@ export function Shell({ client, archive }: ShellProps) {
   const [study, setStudy] = useState<Study | null>(null);
   const [store] = useState(() => createViewportStore(createFrameStore(client)));
   const [settings, setSettings] = useSettings(client);
+  const [choices, setChoices] = useState(0);
+  const upkeep = useUpkeep(client);
   const info = useInfo(client);
+  const native = info?.shell === "electron";
   const theme = useTheme();
   const say = useNotice();
 
-  const open = useCallback(
+  const load = useCallback(
     async (chosen: Study) => {
       const { studyInstanceUid } = chosen;
       try {
@@ -45,13 +49,26 @@ export function Shell({ client, archive }: ShellProps) {
         store.close();
         store.openStudy(chosen, series);
         setStudy(chosen);
-        setScreen("viewer");
+        return true;
       } catch (thrown) {
         say(toAppError(thrown).message);
+        return false;
       }
     },
     [client, store, say],
   );
+  const open = useCallback(
+    async (chosen: Study) => {
+      if (await load(chosen)) setScreen("viewer");
+    },
+    [load],
+  );
+
+  /** Another file of an image is shown from now on: pictures and frames that were read before are out of date. */
+  async function fileChosen(studyInstanceUid: StudyUid) {
+    if (study?.studyInstanceUid === studyInstanceUid) await load(study);
+    setChoices(choices + 1);
+  }
 
   // A reload comes back to the study that was open.
   useEffect(() => {
@@ -121,7 +138,9 @@ export function Shell({ client, archive }: ShellProps) {
       <div className="screen" hidden={screen !== "studies"}>
         <StudiesScreen
           client={client}
-          native={info?.shell === "electron"}
+          native={native}
+          choices={choices}
+          onChosen={(studyInstanceUid) => void fileChosen(studyInstanceUid)}
           onOpen={(chosen) => {
             if (chosen.studyInstanceUid === study?.studyInstanceUid) setScreen("viewer");
             else void open(chosen);
@@ -134,11 +153,13 @@ export function Shell({ client, archive }: ShellProps) {
       {study && (
         <div className="screen" hidden={screen !== "viewer"}>
           <Viewer
+            key={choices}
             client={client}
             study={study}
             store={store}
             groundBudgetSeconds={settings?.groundBudgetSeconds ?? 30}
             active={screen === "viewer"}
+            onChosen={() => void fileChosen(study.studyInstanceUid)}
           />
         </div>
       )}
@@ -152,6 +173,8 @@ export function Shell({ client, archive }: ShellProps) {
           <SettingsScreen
             client={client}
             archive={archive}
+            native={native}
+            upkeep={upkeep}
             info={info}
             settings={settings}
             onSettings={setSettings}

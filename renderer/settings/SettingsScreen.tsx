@@ -8,25 +8,24 @@ import { Select } from "../ui/Select.tsx";
 import { AboutCard } from "./AboutCard.tsx";
 import { ArchiveCard } from "./ArchiveCard.tsx";
 import { ProviderCard } from "./ProviderCard.tsx";
+import type { Upkeep } from "./use-upkeep.ts";
 import "./settings.css";
 
 interface SettingsScreenProps {
   readonly client: Client;
   readonly archive: Extract<ArchiveStatus, { state: "ready" }>;
+  /** The app has a window of its own, with native dialogs. */
+  readonly native: boolean;
+  /** Goes on while another screen is in front. */
+  readonly upkeep: Upkeep;
   readonly info: AppInfo | null;
   readonly settings: Settings | null;
   readonly onSettings: (settings: Settings) => void;
   readonly onTheme: (theme: Theme) => void;
 }
 
-export function SettingsScreen({
-  client,
-  archive,
-  info,
-  settings,
-  onSettings,
-  onTheme,
-}: SettingsScreenProps) {
+export function SettingsScreen(props: SettingsScreenProps) {
+  const { client, archive, native, upkeep, info, settings, onSettings, onTheme } = props;
   const theme = useTheme();
   const [error, setError] = useState<unknown>(null);
 
@@ -78,7 +77,7 @@ export function SettingsScreen({
             />
           </>
         )}
-        <ArchiveCard client={client} archive={archive} />
+        <ArchiveCard client={client} archive={archive} native={native} upkeep={upkeep} info={info} />
         <AboutCard info={info} />
       </div>
     </main>

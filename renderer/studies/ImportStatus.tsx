@@ -1,12 +1,18 @@
+import type { StudyUid } from "../../core/study.ts";
 import { Button } from "../ui/Button.tsx";
 import { ErrorNotice } from "../ui/ErrorNotice.tsx";
 import { IconButton } from "../ui/IconButton.tsx";
 import { Progress } from "../ui/Progress.tsx";
-import { type ImportProgress, reportText } from "./import-progress.ts";
+import { type ImportNote, type NoteGroup, noteGroups, reportText } from "./import-progress.ts";
 import type { Importer } from "./use-import.ts";
 
+interface ImportStatusProps {
+  readonly importer: Importer;
+  readonly onCompare: (study: StudyUid) => void;
+}
+
 /** The running import, or what came of the last one. */
-export function ImportStatus({ importer }: { readonly importer: Importer }) {
+export function ImportStatus({ importer, onCompare }: ImportStatusProps) {
   const { state } = importer;
   if (state.status === "idle") return null;
   const { progress } = state;
@@ -22,7 +28,12 @@ export function ImportStatus({ importer }: { readonly importer: Importer }) {
         </div>
       )}
       {state.status === "failed" && (
-        <ErrorNotice title="The import stopped" error={state.error} onRetry={importer.dismiss} />
+        <ErrorNotice title="The import stopped" error={state.error}>
+          <Button onClick={importer.again}>Try again</Button>
+          <Button kind="quiet" onClick={importer.dismiss}>
+            Close
+          </Button>
+        </ErrorNotice>
       )}
       {(state.status === "done" || state.status === "cancelled") && (
         <div className="import-line">
@@ -36,29 +47,62 @@ export function ImportStatus({ importer }: { readonly importer: Importer }) {
           <IconButton icon="close" label="Close the import report" edge="end" onClick={importer.dismiss} />
         </div>
       )}
-      <Failures progress={progress} />
+      {noteGroups(progress).map((group) => (
+        <Group key={group.kind} group={group} onCompare={onCompare} />
+      ))}
     </section>
   );
 }
 
-function Failures({ progress }: { readonly progress: ImportProgress }) {
-  const { failures, moreFailures } = progress;
-  if (failures.length === 0) return null;
+interface GroupProps {
+  readonly group: NoteGroup;
+  readonly onCompare: (study: StudyUid) => void;
+}
+
+/** Open where it is short: the reason is what the user came for. */
+function Group({ group, onCompare }: GroupProps) {
+  const short = group.notes.reduce((sum, { names }) => sum + names.length, 0) <= 5;
   return (
-    <details className="import-failures" open={failures.length <= 5}>
-      <summary>
-        {failures.length + moreFailures === 1 ? "Which file, and why" : "Which files, and why"}
-      </summary>
+    <details className={`import-group import-group-${group.kind}`} open={short}>
+      <summary>{group.title}</summary>
       <ul>
-        {failures.map((failure, index) => (
-          <li key={index}>
-            <span className="import-name">{failure.name}</span>
-            <span className="muted">{failure.message}</span>
-            <code>{failure.code}</code>
-          </li>
+        {group.notes.map((note) => (
+          <Note key={`${note.code} ${note.message}`} note={note} onCompare={onCompare} />
         ))}
-        {moreFailures > 0 && <li className="muted">and {moreFailures} more</li>}
+        {group.more > 0 && <li className="muted">and {group.more} more, for other reasons</li>}
       </ul>
     </details>
+  );
+}
+
+function Note({
+  note,
+  onCompare,
+}: {
+  readonly note: ImportNote;
+  readonly onCompare: GroupProps["onCompare"];
+}) {
+  const hidden = note.count - note.names.length;
+  return (
+    <li className="import-note">
+      <p>
+        {note.message} {note.code !== "" && <code>{note.code}</code>}
+      </p>
+      <ul className="import-names">
+        {note.names.map((name, index) => (
+          <li key={index}>{name}</li>
+        ))}
+        {hidden > 0 && <li className="muted">and {hidden} more</li>}
+      </ul>
+      {note.studies.length > 0 && (
+        <div className="import-compare">
+          {note.studies.slice(0, 3).map((study, index) => (
+            <Button key={study} onClick={() => onCompare(study as StudyUid)}>
+              {note.studies.length === 1 ? "Compare them" : `Compare those of study ${index + 1}`}
+            </Button>
+          ))}
+        </div>
+      )}
+    </li>
   );
 }

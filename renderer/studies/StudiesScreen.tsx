@@ -1,6 +1,6 @@
 import { type DragEvent, useCallback, useDeferredValue, useState } from "react";
 import type { Client } from "../../core/client.ts";
-import type { Study } from "../../core/study.ts";
+import type { Study, StudyUid } from "../../core/study.ts";
 import { desktopBridge } from "../app/bridge.ts";
 import { useCall } from "../app/use-call.ts";
 import { Button } from "../ui/Button.tsx";
@@ -8,13 +8,16 @@ import { EmptyState } from "../ui/EmptyState.tsx";
 import { ErrorNotice } from "../ui/ErrorNotice.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { useNotice } from "../ui/Notices.tsx";
+import { ConflictsDialog } from "./ConflictsDialog.tsx";
 import { DeleteStudyDialog } from "./DeleteStudyDialog.tsx";
 import { droppedFiles } from "./dropped-files.ts";
 import { ImportButton } from "./ImportButton.tsx";
 import { ImportStatus } from "./ImportStatus.tsx";
 import type { ImportSource } from "./run-import.ts";
 import { StudyTable } from "./StudyTable.tsx";
+import { UnfinishedImports } from "./UnfinishedImports.tsx";
 import { useImport } from "./use-import.ts";
+import "./conflicts.css";
 import "./studies.css";
 
 interface StudiesScreenProps {
@@ -22,9 +25,13 @@ interface StudiesScreenProps {
   readonly native: boolean;
   readonly onOpen: (study: Study) => void;
   readonly onDeleted: (study: Study) => void;
+  /** Counts the times that another file of an image was chosen: pictures from before are out of date. */
+  readonly choices: number;
+  readonly onChosen: (study: StudyUid) => void;
 }
 
-export function StudiesScreen({ client, native, onOpen, onDeleted }: StudiesScreenProps) {
+export function StudiesScreen(props: StudiesScreenProps) {
+  const { client, native, onOpen, onDeleted, choices, onChosen } = props;
   const [search, setSearch] = useState("");
   const wanted = useDeferredValue(search.trim());
   const read = useCallback(
@@ -32,13 +39,20 @@ export function StudiesScreen({ client, native, onOpen, onDeleted }: StudiesScre
     [client, wanted],
   );
   const [studies, again] = useCall(read);
-  const importer = useImport(client, again);
+  const [conflicts, conflictsAgain] = useConflicts(client);
+  const changed = useCallback(() => {
+    again();
+    conflictsAgain();
+  }, [again, conflictsAgain]);
+  const importer = useImport(client, changed);
+  const importing = importer.state.status === "running";
+  const [comparing, setComparing] = useState<StudyUid | null>(null);
   const [deleting, setDeleting] = useState<Study | null>(null);
   const [over, setOver] = useState(false);
   const say = useNotice();
 
   function startImport(source: ImportSource) {
-    if (importer.state.status === "running") say("An import is running. Wait for it, or cancel it first.");
+    if (importing) say("An import is running. Wait for it, or cancel it first.");
     else void importer.start(source);
   }
 
@@ -81,19 +95,34 @@ export function StudiesScreen({ client, native, onOpen, onDeleted }: StudiesScre
             type="search"
             placeholder="Search name, ID, description, accession number"
             aria-label="Search studies"
+            // Else the browser keeps what is typed here in its profile.
+            autoComplete="off"
             value={search}
             onChange={(event) => setSearch(event.target.value)}
           />
         </label>
         <ImportButton client={client} native={native} primary={list.length === 0} onImport={startImport} />
       </header>
-      <ImportStatus importer={importer} />
+      <UnfinishedImports
+        client={client}
+        importing={importing}
+        onResume={(id) => startImport({ type: "resume", id })}
+      />
+      <ImportStatus importer={importer} onCompare={setComparing} />
       <div className="studies-body">
         {studies.status === "failed" && (
           <ErrorNotice title="The worklist could not be read" error={studies.error} onRetry={again} />
         )}
         {studies.status === "ready" && list.length > 0 && (
-          <StudyTable client={client} studies={list} onOpen={onOpen} onDelete={setDeleting} />
+          <StudyTable
+            key={choices}
+            client={client}
+            studies={list}
+            conflicts={conflicts}
+            onOpen={onOpen}
+            onCompare={setComparing}
+            onDelete={setDeleting}
+          />
         )}
         {studies.status === "ready" && list.length === 0 && wanted !== "" && (
           <EmptyState icon="search" title="No study matches" text={`Nothing was found for "${wanted}".`}>
@@ -106,11 +135,7 @@ export function StudiesScreen({ client, native, onOpen, onDeleted }: StudiesScre
             title="No studies yet"
             text="Drop DICOM files, a folder or a ZIP here, or use Import. They are copied into the encrypted archive on this machine."
           >
-            <Button
-              icon="phantom"
-              disabled={importer.state.status === "running"}
-              onClick={() => startImport({ type: "sample" })}
-            >
+            <Button icon="phantom" disabled={importing} onClick={() => startImport({ type: "sample" })}>
               Add the sample study (phantom)
             </Button>
           </EmptyState>
@@ -122,6 +147,15 @@ export function StudiesScreen({ client, native, onOpen, onDeleted }: StudiesScre
           Drop to import
         </div>
       )}
+      {comparing && (
+        <ConflictsDialog
+          client={client}
+          studyInstanceUid={comparing}
+          series={null}
+          onClose={() => setComparing(null)}
+          onChanged={() => onChosen(comparing)}
+        />
+      )}
       {deleting && (
         <DeleteStudyDialog
           client={client}
@@ -130,10 +164,25 @@ export function StudiesScreen({ client, native, onOpen, onDeleted }: StudiesScre
           onDeleted={() => {
             onDeleted(deleting);
             setDeleting(null);
-            again();
+            changed();
           }}
         />
       )}
     </main>
   );
+}
+
+const none: ReadonlyMap<string, number> = new Map();
+
+/** How many files are kept beside others, by study; none where it cannot be read, which the worklist says. */
+function useConflicts(client: Client): readonly [ReadonlyMap<string, number>, () => void] {
+  const read = useCallback(
+    async (signal: AbortSignal) => {
+      const studies = await client.call("studies.conflicts", {}, signal);
+      return new Map(studies.map(({ studyInstanceUid, files }) => [studyInstanceUid as string, files]));
+    },
+    [client],
+  );
+  const [conflicts, again] = useCall(read);
+  return [conflicts.status === "ready" ? conflicts.value : none, again];
 }

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import type { Client } from "../../core/client.ts";
-import type { Study } from "../../core/study.ts";
+import type { Study, StudyUid } from "../../core/study.ts";
 import { dateText, nameText } from "../ask/words.ts";
 import { Button } from "../ui/Button.tsx";
 import { IconButton } from "../ui/IconButton.tsx";
@@ -10,14 +10,18 @@ import { countText, personText, timeText } from "./study-text.ts";
 interface StudyTableProps {
   readonly client: Client;
   readonly studies: readonly Study[];
+  /** Files that are kept beside others, by study. */
+  readonly conflicts: ReadonlyMap<string, number>;
   readonly onOpen: (study: Study) => void;
+  readonly onCompare: (study: StudyUid) => void;
   readonly onDelete: (study: Study) => void;
 }
 
 /** Rows drawn at once; an archive of years has tens of thousands. */
 const page = 100;
 
-export function StudyTable({ client, studies, onOpen, onDelete }: StudyTableProps) {
+export function StudyTable(props: StudyTableProps) {
+  const { client, studies, conflicts, onOpen, onCompare, onDelete } = props;
   const [shown, setShown] = useState(page);
   return (
     <>
@@ -39,7 +43,9 @@ export function StudyTable({ client, studies, onOpen, onDelete }: StudyTableProp
               key={study.studyInstanceUid}
               client={client}
               study={study}
+              conflicts={conflicts.get(study.studyInstanceUid) ?? 0}
               onOpen={() => onOpen(study)}
+              onCompare={() => onCompare(study.studyInstanceUid)}
               onDelete={() => onDelete(study)}
             />
           ))}
@@ -59,11 +65,13 @@ export function StudyTable({ client, studies, onOpen, onDelete }: StudyTableProp
 interface StudyRowProps {
   readonly client: Client;
   readonly study: Study;
+  readonly conflicts: number;
   readonly onOpen: () => void;
+  readonly onCompare: () => void;
   readonly onDelete: () => void;
 }
 
-function StudyRow({ client, study, onOpen, onDelete }: StudyRowProps) {
+function StudyRow({ client, study, conflicts, onOpen, onCompare, onDelete }: StudyRowProps) {
   const name = nameText(study.patientName);
   const person = personText(study);
   return (
@@ -94,6 +102,19 @@ function StudyRow({ client, study, onOpen, onDelete }: StudyRowProps) {
         <div className="study-cell">
           <span className="ellipsis" title={study.studyDescription}>
             {study.phantom && <span className="tag tag-warning study-phantom">Phantom</span>}
+            {conflicts > 0 && (
+              <button
+                type="button"
+                className="tag tag-warning conflict-mark"
+                title="More than one file came for an image. Compare them"
+                onClick={(event) => {
+                  event.stopPropagation();
+                  onCompare();
+                }}
+              >
+                {countText(conflicts, "conflict", "conflicts")}
+              </button>
+            )}
             {study.studyDescription || <span className="muted">No description</span>}
           </span>
           {study.accessionNumber && <span className="muted small ellipsis">{study.accessionNumber}</span>}

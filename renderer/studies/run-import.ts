@@ -6,7 +6,9 @@ import type { FileToImport } from "./dropped-files.ts";
 export type ImportSource =
   | { readonly type: "files"; readonly files: readonly FileToImport[] }
   | { readonly type: "paths"; readonly paths: readonly string[] }
-  | { readonly type: "sample" };
+  | { readonly type: "sample" }
+  /** One that was cut short, by its id. */
+  | { readonly type: "resume"; readonly id: string };
 
 export type ImportStep =
   { readonly type: "upload"; readonly sent: number; readonly files: number } | ImportEvent;
@@ -21,6 +23,8 @@ export async function* runImport(
 ): AsyncGenerator<ImportStep, void, void> {
   if (source.type === "sample") {
     yield* client.stream("imports.sample", {}, signal);
+  } else if (source.type === "resume") {
+    yield* client.stream("imports.resume", { id: source.id }, signal);
   } else if (source.type === "paths") {
     yield* client.stream("imports.paths", { paths: source.paths.slice() }, signal);
   } else {

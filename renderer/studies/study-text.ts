@@ -20,3 +20,12 @@ export function sexText(sex: string): string {
 export function countText(count: number, one: string, many: string): string {
   return `${count} ${count === 1 ? one : many}`;
 }
+
+/** An ISO 8601 moment in this computer's time, as dates and times stand everywhere else; empty where there is none. */
+export function momentText(iso: string): string {
+  const moment = new Date(iso);
+  if (iso === "" || Number.isNaN(moment.getTime())) return "";
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = [moment.getFullYear(), two(moment.getMonth() + 1), two(moment.getDate())].join("-");
+  return `${day} ${two(moment.getHours())}:${two(moment.getMinutes())}`;
+}

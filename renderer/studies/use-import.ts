@@ -14,6 +14,8 @@ export type ImportState =
 export interface Importer {
   readonly state: ImportState;
   start(source: ImportSource): Promise<void>;
+  /** The last one once more; what it brought already counts as there. */
+  again(): void;
   cancel(): void;
   dismiss(): void;
 }
@@ -22,12 +24,14 @@ export interface Importer {
 export function useImport(client: Client, onChange: () => void): Importer {
   const [state, setState] = useState<ImportState>({ status: "idle" });
   const running = useRef<AbortController | null>(null);
+  const last = useRef<ImportSource | null>(null);
 
   const start = useCallback(
     async (source: ImportSource) => {
       if (running.current) return;
       const controller = new AbortController();
       running.current = controller;
+      last.current = source;
       let progress = startOfImport;
       setState({ status: "running", progress });
       try {
@@ -49,7 +53,10 @@ export function useImport(client: Client, onChange: () => void): Importer {
     [client, onChange],
   );
 
+  const again = useCallback(() => {
+    if (last.current) void start(last.current);
+  }, [start]);
   const cancel = useCallback(() => running.current?.abort(), []);
   const dismiss = useCallback(() => setState({ status: "idle" }), []);
-  return { state, start, cancel, dismiss };
+  return { state, start, again, cancel, dismiss };
 }

@@ -1,3 +1,4 @@
+import type { ReactNode } from "react";
 import { errorRecord } from "../../core/errors.ts";
 import { Button } from "./Button.tsx";
 import { Icon } from "./Icon.tsx";
@@ -7,9 +8,11 @@ interface ErrorNoticeProps {
   /** Anything thrown; what has no name is shown as an internal failure. */
   readonly error: unknown;
   readonly onRetry?: () => void;
+  /** Other ways out than trying again. */
+  readonly children?: ReactNode;
 }
 
-export function ErrorNotice({ title, error, onRetry }: ErrorNoticeProps) {
+export function ErrorNotice({ title, error, onRetry, children }: ErrorNoticeProps) {
   const { code, message } = errorRecord(error);
   return (
     <div className="error-notice" role="alert">
@@ -20,6 +23,7 @@ export function ErrorNotice({ title, error, onRetry }: ErrorNoticeProps) {
         <code>{code}</code>
       </div>
       {onRetry && <Button onClick={onRetry}>Try again</Button>}
+      {children}
     </div>
   );
 }

@@ -1,6 +1,7 @@
-import { useCallback } from "react";
+import { Fragment, useCallback } from "react";
 import type { Client } from "../../core/client.ts";
 import type { Series } from "../../core/study.ts";
+import { countText } from "../studies/study-text.ts";
 import { useThumbnail } from "../studies/use-thumbnail.ts";
 import { Icon } from "../ui/Icon.tsx";
 import { framesOfSeries } from "./series-frames.ts";
@@ -9,22 +10,46 @@ interface SeriesStripProps {
   readonly client: Client;
   readonly seriesOfStudy: readonly Series[];
   readonly shown: Series | null;
+  /** Files that are kept beside others, by series. */
+  readonly conflicts: ReadonlyMap<string, number>;
   readonly onOpen: (series: Series) => void;
+  readonly onCompare: (series: Series) => void;
 }
 
-export function SeriesStrip({ client, seriesOfStudy, shown, onOpen }: SeriesStripProps) {
+export function SeriesStrip(props: SeriesStripProps) {
+  const { client, seriesOfStudy, shown, conflicts, onOpen, onCompare } = props;
   return (
     <nav className="strip" aria-label="Series">
       {seriesOfStudy.map((series) => (
-        <SeriesTile
-          key={series.seriesInstanceUid}
-          client={client}
-          series={series}
-          shown={series.seriesInstanceUid === shown?.seriesInstanceUid}
-          onOpen={() => onOpen(series)}
-        />
+        <Fragment key={series.seriesInstanceUid}>
+          <SeriesTile
+            client={client}
+            series={series}
+            shown={series.seriesInstanceUid === shown?.seriesInstanceUid}
+            onOpen={() => onOpen(series)}
+          />
+          <ConflictMark
+            count={conflicts.get(series.seriesInstanceUid) ?? 0}
+            onCompare={() => onCompare(series)}
+          />
+        </Fragment>
       ))}
     </nav>
+  );
+}
+
+/** Under its tile: a button cannot stand in another. */
+function ConflictMark({ count, onCompare }: { readonly count: number; readonly onCompare: () => void }) {
+  if (count === 0) return null;
+  return (
+    <button
+      type="button"
+      className="tag tag-warning conflict-mark tile-conflicts"
+      title="More than one file came for an image of this series. Compare them"
+      onClick={onCompare}
+    >
+      {countText(count, "conflict", "conflicts")}
+    </button>
   );
 }
 

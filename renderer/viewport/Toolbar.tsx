@@ -1,10 +1,10 @@
-import { Icon } from "../ui/Icon.tsx";
+import { Icon, type IconName } from "../ui/Icon.tsx";
 import { IconButton } from "../ui/IconButton.tsx";
 import { Menu } from "../ui/Menu.tsx";
 import { fit, zoomOneToOne } from "./gestures.ts";
 import { flippedSideways, turned } from "./keys.ts";
 import { hasWindow } from "./presentation.ts";
-import { useViewport, type ViewportStore, type ViewportTool } from "./viewport-store.ts";
+import { useViewport, type ViewportState, type ViewportStore, type ViewportTool } from "./viewport-store.ts";
 import { windowPresets } from "./window-presets.ts";
 
 const tools = [
@@ -22,6 +22,53 @@ const tools = [
   key: string;
 }[];
 
+interface Action {
+  readonly icon: IconName;
+  readonly caption: string;
+  readonly label: string;
+  readonly shortcut: string;
+  /** Left out where nothing stays on. */
+  readonly pressed?: (state: ViewportState) => boolean;
+  readonly run: (store: ViewportStore) => void;
+}
+
+/** What is done to the image at once, in the order of the buttons. */
+const actions: readonly Action[] = [
+  {
+    icon: "invert",
+    caption: "Invert",
+    label: "Invert",
+    shortcut: "I",
+    pressed: ({ invert }) => invert,
+    run: (store) => store.setInvert(!store.getState().invert),
+  },
+  {
+    icon: "flip",
+    caption: "Flip",
+    label: "Flip left-right",
+    shortcut: "H",
+    pressed: ({ camera }) => camera.turn.flip,
+    run: (store) => store.setTurn(flippedSideways(store.getState().camera.turn)),
+  },
+  {
+    icon: "rotate",
+    caption: "Turn",
+    label: "Turn right",
+    shortcut: "T",
+    pressed: ({ camera }) => camera.turn.rotate !== 0,
+    run: (store) => store.setTurn(turned(store.getState().camera.turn)),
+  },
+  { icon: "fit", caption: "Fit", label: "Fit to the window", shortcut: "F", run: fit },
+  {
+    icon: "one",
+    caption: "1:1",
+    label: "1:1, one image pixel on one screen pixel",
+    shortcut: "O",
+    run: zoomOneToOne,
+  },
+  { icon: "reset", caption: "Reset", label: "Reset the view", shortcut: "R", run: (store) => store.reset() },
+];
+
 interface ToolbarProps {
   readonly store: ViewportStore;
   readonly onHeader: () => void;
@@ -29,7 +76,8 @@ interface ToolbarProps {
 }
 
 export function Toolbar({ store, onHeader, onHelp }: ToolbarProps) {
-  const { image, tool, voi, invert, camera, series, frames, playing } = useViewport(store);
+  const state = useViewport(store);
+  const { image, tool, voi, series, frames, playing } = state;
   const ready = image.status === "ready";
   const presets =
     ready && hasWindow(image.frame) ? windowPresets(image.frame, image.summary.facts.modality) : [];
@@ -65,57 +113,18 @@ export function Toolbar({ store, onHeader, onHelp }: ToolbarProps) {
           <Icon name="chevron" />
         </Menu>
       )}
-      <IconButton
-        icon="invert"
-        caption="Invert"
-        label="Invert"
-        shortcut="I"
-        pressed={invert}
-        disabled={!ready}
-        onClick={() => store.setInvert(!invert)}
-      />
-      <IconButton
-        icon="flip"
-        caption="Flip"
-        label="Flip left-right"
-        shortcut="H"
-        pressed={camera.turn.flip}
-        disabled={!ready}
-        onClick={() => store.setTurn(flippedSideways(camera.turn))}
-      />
-      <IconButton
-        icon="rotate"
-        caption="Turn"
-        label="Turn right"
-        shortcut="T"
-        pressed={camera.turn.rotate !== 0}
-        disabled={!ready}
-        onClick={() => store.setTurn(turned(camera.turn))}
-      />
-      <IconButton
-        icon="fit"
-        caption="Fit"
-        label="Fit to the window"
-        shortcut="F"
-        disabled={!ready}
-        onClick={() => fit(store)}
-      />
-      <IconButton
-        icon="one"
-        caption="1:1"
-        label="1:1, one image pixel on one screen pixel"
-        shortcut="O"
-        disabled={!ready}
-        onClick={() => zoomOneToOne(store)}
-      />
-      <IconButton
-        icon="reset"
-        caption="Reset"
-        label="Reset the view"
-        shortcut="R"
-        disabled={!ready}
-        onClick={store.reset}
-      />
+      {actions.map(({ icon, caption, label, shortcut, pressed, run }) => (
+        <IconButton
+          key={icon}
+          icon={icon}
+          caption={caption}
+          label={label}
+          shortcut={shortcut}
+          {...(pressed ? { pressed: pressed(state) } : {})}
+          disabled={!ready}
+          onClick={() => run(store)}
+        />
+      ))}
       {frames.length > 1 && (
         <IconButton
           icon={playing ? "pause" : "play"}

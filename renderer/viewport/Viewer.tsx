@@ -3,7 +3,10 @@ import type { Client } from "../../core/client.ts";
 import type { FrameSummary } from "../../core/frame.ts";
 import type { Series, Study } from "../../core/study.ts";
 import { AskPanel, type AskTarget } from "../ask/AskPanel.tsx";
+import { useCall } from "../app/use-call.ts";
 import { questionFieldId } from "../ask/QuestionForm.tsx";
+import { countBySeries } from "../studies/conflicts.ts";
+import { ConflictsDialog } from "../studies/ConflictsDialog.tsx";
 import { SplitHandle } from "../ui/SplitHandle.tsx";
 import { captureView, seenPart } from "./capture-view.ts";
 import { fit } from "./gestures.ts";
@@ -26,30 +29,38 @@ interface ViewerProps {
   readonly groundBudgetSeconds: number;
   /** False while another screen is in front: keys belong to that one then. */
   readonly active: boolean;
+  /** Another file of an image was chosen to be shown. */
+  readonly onChosen: () => void;
 }
 
 const widthKey = "meditron-assistant-width";
 
-export function Viewer({ client, study, store, groundBudgetSeconds, active }: ViewerProps) {
+export function Viewer(props: ViewerProps) {
+  const { client, study, store, groundBudgetSeconds, active, onChosen } = props;
   const seriesOfStudy = useViewportPart(store, "seriesOfStudy");
   const series = useViewportPart(store, "series");
   const image = useViewportPart(store, "image");
   const [dialog, setDialog] = useState<"header" | "help" | null>(null);
+  const [comparing, setComparing] = useState<Series | null>(null);
+  const conflicts = useConflicts(client, study);
   const [width, setWidth] = useState(() => Number(localStorage.getItem(widthKey)) || 380);
   const { technique, rate } = useTechnique(client, store);
   useCine(store, rate);
   const target = useAskTarget(store);
   const instance = image.status === "empty" ? series?.instances[0]?.sopInstanceUid : image.ref.sopInstanceUid;
 
+  // What stands in front of the image has the keys.
+  const covered = dialog !== null || comparing !== null;
+
   useEffect(() => {
-    if (!active) return;
+    if (!active || covered) return;
     const onKey = (event: KeyboardEvent) => {
       if (openedByKey(event, () => setDialog("help")) || handleViewerKey(event, store))
         event.preventDefault();
     };
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);
-  }, [active, store]);
+  }, [active, covered, store]);
 
   function resize(next: number) {
     setWidth(next);
@@ -62,7 +73,9 @@ export function Viewer({ client, study, store, groundBudgetSeconds, active }: Vi
         client={client}
         seriesOfStudy={seriesOfStudy}
         shown={series}
+        conflicts={conflicts}
         onOpen={(chosen) => store.openSeries(chosen)}
+        onCompare={setComparing}
       />
       <div className="viewer-main">
         <Toolbar store={store} onHeader={() => setDialog("header")} onHelp={() => setDialog("help")} />
@@ -83,9 +96,31 @@ export function Viewer({ client, study, store, groundBudgetSeconds, active }: Vi
       {dialog === "header" && instance && (
         <HeaderDialog client={client} sopInstanceUid={instance} onClose={() => setDialog(null)} />
       )}
+      {comparing && (
+        <ConflictsDialog
+          client={client}
+          studyInstanceUid={study.studyInstanceUid}
+          series={comparing.seriesInstanceUid}
+          onClose={() => setComparing(null)}
+          onChanged={onChosen}
+        />
+      )}
       {dialog === "help" && <HelpDialog onClose={() => setDialog(null)} />}
     </main>
   );
+}
+
+const none: ReadonlyMap<string, number> = new Map();
+
+/** Files that are kept beside others, by series; none where that cannot be read: the images are what matters here. */
+function useConflicts(client: Client, { studyInstanceUid }: Study): ReadonlyMap<string, number> {
+  const read = useCallback(
+    async (signal: AbortSignal) =>
+      countBySeries(await client.call("studies.variants", { studyInstanceUid }, signal)),
+    [client, studyInstanceUid],
+  );
+  const [conflicts] = useCall(read);
+  return conflicts.status === "ready" ? conflicts.value : none;
 }
 
 /** Keys that lead out of the image: "?" to the help sheet, A to the question. */

@@ -51,7 +51,8 @@ export function createCpuSurface(element: HTMLElement): Surface {
   };
 }
 
-function toImageData({ width, height, channels, pixels }: RenderedImage): ImageData {
+/** As a canvas takes it. */
+export function toImageData({ width, height, channels, pixels }: RenderedImage): ImageData {
   const data = new ImageData(width, height);
   const out = new Uint32Array(data.data.buffer);
   for (let i = 0; i < out.length; i += 1) {

@@ -161,6 +161,90 @@ describe("a backup over the contract", () => {
   }, 300_000);
 });
 
+describe("a restore in the place of an archive", () => {
+  async function backedUp(): Promise<{ client: Client; recoveryKey: string }> {
+    const client = start("data");
+    const { recoveryKey } = await client.call("archive.create", { protection: "key-file" });
+    await importTwo(client);
+    await untilDone(client.stream("archive.backup", { folder: backup() }));
+    return { client, recoveryKey };
+  }
+  const aside = () => path.join(root, "data", "set-aside");
+
+  it("says what the folder holds and what opens it, before anything happens", async () => {
+    const { client } = await backedUp();
+    const info = { studies: 1, images: 2, protection: "key-file" };
+    expect(await client.call("archive.backupInfo", { folder: backup() })).toMatchObject({
+      ...info,
+      needs: "nothing",
+    });
+    await stopAll();
+    const elsewhere = start("other", "elsewhere");
+    expect(await elsewhere.call("archive.backupInfo", { folder: backup() })).toMatchObject({
+      ...info,
+      needs: "recovery-key",
+    });
+    for (const folder of [root, path.join(root, "nothing"), path.join(backup(), "archive")]) {
+      await expect(elsewhere.call("archive.backupInfo", { folder })).rejects.toMatchObject({
+        code: "backup-damaged",
+      });
+    }
+    await expect(elsewhere.call("archive.backupInfo", { folder: "backup" })).rejects.toMatchObject({
+      code: "bad-input",
+    });
+  }, 300_000);
+
+  it("sets the archive aside, whole, and opens the backup", async () => {
+    const { client } = await backedUp();
+    const later = path.join(root, "in", "later");
+    await writeFile(later, makeDicom({ study: "2.1", series: "2.1.1", instance: "2.1.1.1" }));
+    await last(client.stream("imports.paths", { paths: [later] }));
+    expect(await client.call("archive.status", {})).toMatchObject({ studies: 2 });
+    const restore = { folder: backup(), setAside: true };
+    expect(await untilDone(client.stream("archive.restore", restore))).toMatchObject({ images: 2 });
+    expect(await client.call("archive.status", {})).toMatchObject({ state: "ready", studies: 1 });
+    expect(await last(client.stream("archive.check", {}))).toMatchObject({ problems: 0, variants: 1 });
+    await stopAll();
+    // What was set aside is a data folder of its own.
+    const [stamp] = await readdir(aside());
+    const before = start(path.join("data", "set-aside", stamp!));
+    expect(await before.call("archive.status", {})).toMatchObject({ state: "ready", studies: 2 });
+    expect(await last(before.stream("archive.check", {}))).toMatchObject({ problems: 0 });
+  }, 300_000);
+
+  it("changes nothing where the key is wrong, the backup damaged, or somebody cancels", async () => {
+    const { client, recoveryKey } = await backedUp();
+    const studies = await client.call("studies.list", {});
+    const attempt = (more: object) =>
+      last(client.stream("archive.restore", { folder: backup(), setAside: true, ...more }));
+    await expect(attempt({ recoveryKey: `${recoveryKey.slice(0, -1)}?` })).rejects.toMatchObject({
+      code: "bad-input",
+    });
+    expect(existsSync(aside())).toBe(false);
+
+    const controller = new AbortController();
+    const cancelled = async () => {
+      const request = { folder: backup(), setAside: true };
+      for await (const _ of client.stream("archive.restore", request, controller.signal)) controller.abort();
+    };
+    await expect(cancelled()).rejects.toMatchObject({ code: "cancelled" });
+    // The archive comes back behind the answer to whoever cancelled.
+    await expect
+      .poll(() => client.call("archive.status", {}), { timeout: 30_000 })
+      .toMatchObject({ studies: 1 });
+
+    const [shelf] = await readdir(path.join(backup(), "archive", "objects"));
+    await rm(path.join(backup(), "archive", "objects", shelf!), { recursive: true });
+    await expect(attempt({})).rejects.toMatchObject({ code: "backup-damaged" });
+    expect(await client.call("studies.list", {})).toEqual(studies);
+    expect(await readdir(aside())).toEqual([]);
+    expect(await last(client.stream("archive.check", {}))).toMatchObject({ images: 2, problems: 0 });
+
+    expect(await attempt({ salvage: true })).toMatchObject({ type: "done" });
+    expect(await readdir(aside())).toHaveLength(1);
+  }, 300_000);
+});
+
 describe("the command line", () => {
   async function cli(args: readonly string[]) {
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];

@@ -1,28 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import type { Locator, Page } from "@playwright/test";
 import { expect, makeArchive, openStudy, test } from "./app-test.ts";
-
-const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-
-/** WCAG 2.2 A and AA, contrast among them, of what is in view. Playwright's evaluate is not bound by the page's policy. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(axePath, "utf8"));
-  return await page.evaluate(async () => {
-    interface Axe {
-      run(
-        context: Document,
-        options: object,
-      ): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }>;
-    }
-    const { axe } = globalThis as unknown as { axe: Axe };
-    const values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-    const { violations: found } = await axe.run(document, { runOnly: { type: "tag", values } });
-    return found.flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary ?? ""}`),
-    );
-  });
-}
+import { violations } from "./violations.ts";
 
 test.use({ data: "new" });
 

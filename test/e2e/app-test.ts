@@ -15,6 +15,8 @@ export interface OpenApp {
   readonly hostPid: () => number | null;
   /** Ends the app and opens it again with the same data. */
   restart(): Promise<void>;
+  /** The same, with `work` done while the app is closed. */
+  whileClosed(work: () => Promise<void>): Promise<void>;
 }
 
 export { expect };
@@ -47,18 +49,21 @@ export const test = base.extend<{ app: OpenApp; data: Data }, { sample: () => Pr
     if (data === "sample") await cp(await sample(), made.folder, { recursive: true });
     if (data === "mark" || data === "uncalibrated") await importMark(made, data === "mark");
     let current = runtime ? await openElectron(runtime, made.env) : await openPage(browser, made);
-    await use({
+    const app: OpenApp = {
       get page() {
         return current.page;
       },
       env: made.env,
       folder: made.folder,
       hostPid: () => current.pid,
-      async restart() {
+      restart: () => app.whileClosed(() => Promise.resolve()),
+      async whileClosed(work) {
         await current.close();
+        await work();
         current = runtime ? await openElectron(runtime, made.env) : await openPage(browser, made);
       },
-    });
+    };
+    await use(app);
     await current.close();
     await rm(made.folder, { recursive: true, force: true });
   },

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 /** MEDITRON_E2E_ROOT names another built copy of the app, for example an installed one. */
-const cli = path.join(process.env["MEDITRON_E2E_ROOT"] ?? root, "dist", "host", "cli.js");
+export const cli = path.join(process.env["MEDITRON_E2E_ROOT"] ?? root, "dist", "host", "cli.js");
 
 /** The loopback host as a user starts it, from dist/, with data of its own. */
 export interface Host {

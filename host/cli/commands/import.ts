@@ -43,6 +43,7 @@ async function resumeImports(invocation: Invocation): Promise<void> {
 /** Prints the progress of an import and its end. */
 export async function reportImport(events: ReturnType<Client["stream"]>, output: Output): Promise<void> {
   const failures: Noted[] = [];
+  const partial: Noted[] = [];
   const warnings: Noted[] = [];
   const conflicts: { name: string; variant: Variant }[] = [];
   for await (const event of events as AsyncGenerator<ImportEvent>) {
@@ -51,6 +52,9 @@ export async function reportImport(events: ReturnType<Client["stream"]>, output:
     } else if (event.type === "failed") {
       failures.push({ name: event.name, ...event.error });
       output.note(`${event.name}: ${event.error.message} (${event.error.code})`);
+    } else if (event.type === "partial") {
+      partial.push({ name: event.name, ...event.error });
+      output.note(`${event.name}: ${event.error.message} It was taken all the same. (${event.error.code})`);
     } else if (event.type === "warning") {
       warnings.push({ name: event.name, ...event.error });
       output.note(`${event.name}: ${event.error.message} (${event.error.code})`);
@@ -59,7 +63,7 @@ export async function reportImport(events: ReturnType<Client["stream"]>, output:
       output.note(`${event.name}: the archive holds another file of this image. Both are kept.`);
     } else {
       const { type: _type, conflicts: count, ...counts } = event;
-      const report = { ...counts, conflicts: count, failures, warnings, variants: conflicts };
+      const report = { ...counts, conflicts: count, failures, partial, warnings, variants: conflicts };
       output.result(report, sentence(event));
     }
   }

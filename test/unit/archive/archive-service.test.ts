@@ -91,6 +91,7 @@ describe("the archive process", () => {
       id: "answer-1",
       askedAt: "2026-01-01T00:00:00Z",
       subject: summary,
+      answer: { views: [] },
     } as unknown as AnswerRecord;
     await archive.saveAnswer(answer, signal);
 

@@ -47,6 +47,7 @@ export function testHeader(numbers: { study: number; series: number; instance: n
     bodyPartExamined: "CHEST",
     laterality: "",
     instanceNumber: instance,
+    concatenation: null,
     numberOfFrames: 1,
     rows: 8,
     columns: 8,
