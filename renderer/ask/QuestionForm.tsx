@@ -72,6 +72,8 @@ export function QuestionForm({ subject, seen, busy, onAsk, onShowWhole }: Questi
           placeholder={subject ? "Ask about the image in view" : "No image in view"}
           rows={2}
           maxLength={longest}
+          // Else the browser keeps what is typed here in its profile.
+          autoComplete="off"
           value={question}
           disabled={subject === null}
           onChange={(event) => setQuestion(event.target.value)}

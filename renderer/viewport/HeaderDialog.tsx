@@ -29,6 +29,8 @@ export function HeaderDialog({ client, sopInstanceUid, onClose }: HeaderDialogPr
           type="search"
           placeholder="Search tag, keyword or value"
           aria-label="Search the header"
+          // Else the browser keeps what is typed here in its profile.
+          autoComplete="off"
           value={search}
           onChange={(event) => setSearch(event.target.value)}
         />
