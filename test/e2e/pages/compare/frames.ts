@@ -160,3 +160,23 @@ export const compareCases: readonly CompareCase[] = [
     })(),
   },
 ];
+
+/** A series that begins with a blank frame, as the ends of many do; a viewport is to be new for each. */
+export const blankFirstCases: readonly CompareCase[] = [
+  [
+    "8 bit",
+    new Uint8Array(size),
+    frameOf(ramp(new Uint8Array(size), 0, 255), { voiWindows: linear(128, 256) }),
+  ],
+  ["signed", new Int16Array(size).fill(-1024), ct()],
+  ["MONOCHROME1", new Int16Array(size), ct({ photometric: "MONOCHROME1" })],
+  ["unsigned", new Uint16Array(size).fill(7), frameOf(ramp(new Uint16Array(size), 100, 900), {})],
+  ["padding", new Int16Array(size).fill(-1000), ct({ padding: { low: -1100, high: -900 } })],
+  ["RGB", new Uint8Array(size * 3).fill(9), colour()],
+].map(([name, blank, frame]) => ({
+  name: `${name as string}, blank first`,
+  frames: [
+    { frame: { ...(frame as PixelFrame), values: blank as StoredValues }, presentation: plain },
+    { frame: frame as PixelFrame, presentation: plain },
+  ],
+}));

@@ -1,11 +1,12 @@
 import { Enums, eventTarget, triggerEvent } from "@cornerstonejs/core";
+import { decodeFrame } from "../../../../core/frame-codec.ts";
 import type { PixelFrame } from "../../../../core/frame.ts";
 import { renderFrame } from "../../../../core/render-frame.ts";
 import type { Turn } from "../../../../core/view.ts";
 import { fittingCamera, uprightTurn } from "../../../../renderer/viewport/geometry.ts";
-import type { Presentation } from "../../../../renderer/viewport/presentation.ts";
+import { pixelAspect, type Presentation } from "../../../../renderer/viewport/presentation.ts";
 import { createSurface, type Surface } from "../../../../renderer/viewport/surface.ts";
-import { compareCases } from "./frames.ts";
+import { blankFirstCases, compareCases } from "./frames.ts";
 
 export interface Compared {
   readonly name: string;
@@ -16,9 +17,16 @@ export interface Compared {
   readonly differing: number;
 }
 
+/** A frame that was fetched; `squared`: its pixels are not square and were drawn as if they were, at 1:1. */
+export interface ComparedFrame extends Compared {
+  readonly squared: boolean;
+}
+
 declare global {
   interface Window {
+    compareServed(url: string, kind: Surface["kind"]): Promise<ComparedFrame>;
     compareSurfaces(kind: Surface["kind"]): Promise<Compared[]>;
+    compareBlankFirst(kind: Surface["kind"]): Promise<Compared[]>;
     compareTurns(kind: Surface["kind"]): Promise<Compared[]>;
     compareAfterLoss(): Promise<Compared[]>;
   }
@@ -139,7 +147,27 @@ async function compareAll(
   return results;
 }
 
+let kept: Surface | null = null;
+
+/** One surface for all frames, as in the app, where what was shown before must not matter. */
+async function compareServed(url: string, kind: Surface["kind"]): Promise<ComparedFrame> {
+  const surface = (kept ??= createSurface(element, kind));
+  const response = await fetch(url);
+  const stored = decodeFrame(new Uint8Array(await response.arrayBuffer()));
+  const squared = pixelAspect(stored) !== 1;
+  const frame = squared ? { ...stored, spacing: null, aspect: 1 } : stored;
+  const frames = [{ frame, presentation: { voi: null, invert: false } }];
+  const [result] = await compareOne(surface, { name: url, frames }, uprightTurn);
+  return { ...result!, squared };
+}
+
+window.compareServed = compareServed;
 window.compareSurfaces = (kind) => compareAll(kind, [uprightTurn], compareCases);
+window.compareBlankFirst = async (kind) => {
+  const results: Compared[] = [];
+  for (const entry of blankFirstCases) results.push(...(await compareAll(kind, [uprightTurn], [entry])));
+  return results;
+};
 window.compareAfterLoss = afterLoss;
 window.compareTurns = (kind) => {
   const turns = [false, true].flatMap((flip) =>
