@@ -87,13 +87,22 @@ export function createCornerstoneSurface(element: HTMLElement, onLost: () => voi
       current = next;
       viewport.renderImageObject(next);
     }
-    viewport.setProperties(
-      plan.kind === "window"
-        ? { voiRange: { lower: plan.lower, upper: plan.upper }, invert: plan.invert }
-        : { voiRange: { lower: 0, upper: 255 }, invert: false },
-      true,
-    );
+    const voiRange =
+      plan.kind === "window" ? { lower: plan.lower, upper: plan.upper } : { lower: 0, upper: 255 };
+    mendMapping(voiRange);
+    viewport.setProperties({ voiRange, invert: plan.kind === "window" && plan.invert }, true);
     shown = { frame, presentation, plan };
+  }
+
+  /**
+   * Cornerstone spans the mapping of a viewport's first image between its lowest and its highest value. Where they are
+   * the same, as in a blank first slice, one point is left, and no window could ever spread it again.
+   */
+  function mendMapping(voiRange: { lower: number; upper: number }): void {
+    const actor = viewport.getDefaultActor()?.actor as Types.ImageActor | undefined;
+    const property = actor?.getProperty();
+    if (!property || (property.getRGBTransferFunction(0)?.getSize() ?? 2) >= 2) return;
+    property.setRGBTransferFunction(0, utilities.createLinearRGBTransferFunction(voiRange));
   }
 
   function placeCamera(frame: PixelFrame, scene: Scene): void {
