@@ -8,6 +8,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { findChromium } from "./find-chromium.mjs";
 import { ensureBuild, ensureDependencies, nodeProblem, root, run } from "./setup.mjs";
+import { windowOptions } from "./window-options.mjs";
 
 const noOpen = process.argv.includes("--no-open");
 const cli = path.join(root, "dist", "host", "cli.js");
@@ -85,16 +86,8 @@ async function openInBrowser() {
   step(`window: ${path.basename(browser)} on 127.0.0.1`);
   const profile = await mkdtemp(path.join(os.tmpdir(), "meditron-window-"));
   try {
-    const options = [
-      `--app=${address.url}`,
-      `--user-data-dir=${profile}`,
-      "--no-first-run",
-      "--no-default-browser-check",
-      "--disable-background-networking",
-      "--disable-sync",
-      "--window-size=1440,900",
-      ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
-    ];
+    const asRoot = process.getuid?.() === 0;
+    const options = windowOptions({ url: address.url, profile, asRoot });
     const opened = performance.now();
     const failed = await run(browser, options, { stdio: "ignore" }).then(
       () => false,
