@@ -2,8 +2,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Rectangle } from "../../core/view.ts";
 import { seededRandom } from "../../models/evidence/noise.ts";
-import { searchName } from "../../models/evidence/map.ts";
 import { element, file, imageElements } from "../fixtures/dicom/build-dicom.ts";
+import { madeCalibration } from "../fixtures/known-answer/made-calibration.ts";
 import { markImage } from "../fixtures/known-answer/mark-image.ts";
 import { writeKnownAnswerPack } from "../fixtures/known-answer/write-known-answer-pack.ts";
 import { runCli } from "./host.ts";
@@ -61,19 +61,7 @@ export async function makeMarkFile(
 }
 
 /** Thresholds that the mark passes by far and that nothing else in the image comes near. */
-const calibration = {
-  version: 1 as const,
-  search: searchName,
-  reliance: { slope: 1, offset: 0, threshold: 0.7, true_pairs: 1, wrong_pairs: 1 },
-  region: {
-    threshold: 1,
-    interval: [0.9, 1.1] as [number, number],
-    pairs: 200,
-    answers: 200,
-    kinds: { other_patient: 100, blank: 50, noise: 50 },
-  },
-  probability: { temperature: 1, pairs: 1 },
-  data: "made by the tests",
-  command: "none",
-  date: "2026-01-01",
-};
+const calibration = madeCalibration({
+  reliance: { slope: 1, offset: 0, threshold: 0.7 },
+  region: { threshold: 1, interval: [0.9, 1.1] },
+});

@@ -39,9 +39,14 @@ interface Case {
   readonly searches: readonly string[];
 }
 
-const japanese = [escape, "$B"] as const;
 const toAscii = [escape, "(B"] as const;
 const toRoman = [escape, "(J"] as const;
+const korean = [escape, "$)C"] as const;
+const chinese = [escape, "$)A"] as const;
+
+/** Letters of JIS X 0208, and the way back to what stands before them. */
+const japanese = (letters: readonly number[], back: typeof toAscii | typeof toRoman) =>
+  [escape, "$B", letters, ...back] as const;
 
 /** The names of PS3.5 annexes H to K where it has them. */
 const cases: readonly Case[] = [
@@ -107,21 +112,13 @@ const cases: readonly Case[] = [
     charset: "\\ISO 2022 IR 87",
     octets: octets(
       "Yamada^Tarou=",
-      ...japanese,
-      [0x3b, 0x33, 0x45, 0x44],
-      ...toAscii,
+      ...japanese([0x3b, 0x33, 0x45, 0x44], toAscii),
       "^",
-      ...japanese,
-      [0x42, 0x40, 0x4f, 0x3a],
-      ...toAscii,
+      ...japanese([0x42, 0x40, 0x4f, 0x3a], toAscii),
       "=",
-      ...japanese,
-      [0x24, 0x64, 0x24, 0x5e, 0x24, 0x40],
-      ...toAscii,
+      ...japanese([0x24, 0x64, 0x24, 0x5e, 0x24, 0x40], toAscii),
       "^",
-      ...japanese,
-      [0x24, 0x3f, 0x24, 0x6d, 0x24, 0x26],
-      ...toAscii,
+      ...japanese([0x24, 0x3f, 0x24, 0x6d, 0x24, 0x26], toAscii),
     ),
     name: "Yamada^Tarou=山田^太郎=やまだ^たろう",
     searches: ["yamada", "山田", "太郎 yamada", "やまだ たろう"],
@@ -131,13 +128,9 @@ const cases: readonly Case[] = [
     octets: octets(
       [0xd4, 0xcf, 0xc0, 0xde, 0x5e, 0xc0, 0xdb, 0xb3],
       "=",
-      ...japanese,
-      [0x3b, 0x33, 0x45, 0x44],
-      ...toRoman,
+      ...japanese([0x3b, 0x33, 0x45, 0x44], toRoman),
       "^",
-      ...japanese,
-      [0x42, 0x40, 0x4f, 0x3a],
-      ...toRoman,
+      ...japanese([0x42, 0x40, 0x4f, 0x3a], toRoman),
     ),
     name: "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎",
     searches: ["ヤマダ", "山田 太郎"],
@@ -146,18 +139,14 @@ const cases: readonly Case[] = [
     charset: "\\ISO 2022 IR 149",
     octets: octets(
       "Hong^Gildong=",
-      escape,
-      "$)C",
+      ...korean,
       [0xfb, 0xf3, 0x5e],
-      escape,
-      "$)C",
+      ...korean,
       [0xd1, 0xce, 0xd4, 0xd7],
       "=",
-      escape,
-      "$)C",
+      ...korean,
       [0xc8, 0xab, 0x5e],
-      escape,
-      "$)C",
+      ...korean,
       [0xb1, 0xe6, 0xb5, 0xbf],
     ),
     name: "Hong^Gildong=洪^吉洞=홍^길동",
@@ -165,15 +154,7 @@ const cases: readonly Case[] = [
   },
   {
     charset: "\\ISO 2022 IR 58",
-    octets: octets(
-      "Zhang^XiaoDong=",
-      escape,
-      "$)A",
-      [0xd5, 0xc5, 0x5e],
-      escape,
-      "$)A",
-      [0xd0, 0xa1, 0xb6, 0xab],
-    ),
+    octets: octets("Zhang^XiaoDong=", ...chinese, [0xd5, 0xc5, 0x5e], ...chinese, [0xd0, 0xa1, 0xb6, 0xab]),
     name: "Zhang^XiaoDong=张^小东",
     searches: ["xiaodong", "小东"],
   },
