@@ -205,7 +205,7 @@ async function* octetsOf(source: ByteSource, hash: Hash, signal: AbortSignal): A
 /** Whether the stored copy still is what was written; a duplicate of one that is not takes its place. */
 async function isWhole(objects: ObjectStore, id: ObjectId, signal: AbortSignal): Promise<boolean> {
   try {
-    const stored = await objects.open(id);
+    const stored = await objects.openOnDisk(id);
     for (let at = 0; at < stored.size; at += chunkBytes) {
       throwIfAborted(signal);
       await stored.read(at, chunkBytes);

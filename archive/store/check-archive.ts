@@ -119,7 +119,7 @@ async function readItem(
 ): Promise<{ bytes: number; kind: "file-damaged" | "file-missing" | null }> {
   let bytes = 0;
   try {
-    const source = await objects.open(item.object);
+    const source = await objects.openOnDisk(item.object);
     const hash = createHash("sha256");
     for (let at = 0; at < source.size; at += chunkBytes) {
       throwIfAborted(signal);

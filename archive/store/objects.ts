@@ -17,7 +17,7 @@ import {
   storedSize,
   tagSize,
 } from "./object-format.ts";
-import { createSegmentCache } from "./segment-cache.ts";
+import { createSegmentCache, type SegmentCache } from "./segment-cache.ts";
 
 /** 16 random octets as hex. */
 export type ObjectId = string;
@@ -41,6 +41,8 @@ export interface ObjectStore {
   discard(staged: readonly ObjectId[]): Promise<void>;
   /** @throws archive-damaged where it is missing or was changed; so does each read of the source */
   open(id: ObjectId): Promise<ByteSource>;
+  /** The same, and nothing comes from memory: for who asks what is on the disk now. */
+  openOnDisk(id: ObjectId): Promise<ByteSource>;
   remove(ids: readonly ObjectId[]): Promise<void>;
   /** Keeps a damaged file under another ending, where it is no object any more. */
   setAside(id: ObjectId): Promise<void>;
@@ -92,7 +94,7 @@ export function createObjectStore(
     });
   }
 
-  async function openObject(id: ObjectId): Promise<ByteSource> {
+  async function openObject(id: ObjectId, segments: SegmentCache): Promise<ByteSource> {
     if (!idForm.test(id)) throw objectDamaged();
     const object = identity(id);
     const file = published(id);
@@ -103,11 +105,11 @@ export function createObjectStore(
       if ((await handle.stat()).size !== storedSize(plainSize)) throw objectDamaged();
       return plainSize;
     });
-    return { size, read: (offset, length) => readRange({ id, file, object, size }, offset, length) };
+    return { size, read: (offset, length) => readRange({ id, file, object, size, segments }, offset, length) };
   }
 
   async function readRange(
-    target: { id: ObjectId; file: string; object: ObjectIdentity; size: number },
+    target: { id: ObjectId; file: string; object: ObjectIdentity; size: number; segments: SegmentCache },
     offset: number,
     length: number,
   ): Promise<Uint8Array> {
@@ -118,7 +120,7 @@ export function createObjectStore(
     await reading(target.file, async (handle) => {
       for (let index = Math.floor(offset / segmentSize); index * segmentSize < end; index += 1) {
         const start = index * segmentSize;
-        let plain = cache.get(target.id, index);
+        let plain = target.segments.get(target.id, index);
         if (!plain) {
           const plainLength = Math.min(segmentSize, target.size - start);
           const stored = await readExactly(
@@ -127,7 +129,7 @@ export function createObjectStore(
             headerSize + index * (segmentSize + tagSize),
           );
           plain = openSegment(target.object, { index, count }, stored);
-          cache.set(target.id, index, plain);
+          target.segments.set(target.id, index, plain);
         }
         const from = Math.max(offset, start);
         out.set(plain.subarray(from - start, Math.min(end - start, plain.length)), from - offset);
@@ -172,7 +174,17 @@ export function createObjectStore(
     }
   }
 
-  return { stage, publish, discard, open: openObject, remove, setAside, removeSetAside, list };
+  return {
+    stage,
+    publish,
+    discard,
+    open: (id) => openObject(id, cache),
+    openOnDisk: (id) => openObject(id, createSegmentCache(0)),
+    remove,
+    setAside,
+    removeSetAside,
+    list,
+  };
 }
 
 async function writeSegments(

@@ -4,7 +4,7 @@ import Libsql from "libsql";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { BackupEvent, CheckEvent } from "../../../../core/maintenance.ts";
 import type { AnswerRecord } from "../../../../core/question.ts";
-import type { SeriesUid, StudyUid } from "../../../../core/study.ts";
+import type { InstanceUid, SeriesUid, StudyUid } from "../../../../core/study.ts";
 import { deriveKeys } from "../../../../archive/store/derived-keys.ts";
 import { restoreBackup } from "../../../../archive/store/restore-backup.ts";
 import { openArchiveStore } from "../../../../archive/store/archive-store.ts";
@@ -150,6 +150,20 @@ describe("the integrity check", () => {
     expect(events.at(-1)).toMatchObject({ problems: 1, images: 6 });
     // What it advises works.
     await archive.importPaths(path.join(archive.input, first));
+    expect(problemsOf(await check())).toEqual([]);
+  });
+
+  test("reads the disk, not what is in memory of images that were looked at; importing one again heals it", async () => {
+    await fill();
+    const { object } = archive.store.catalog.instance("1.1.1.2" as InstanceUid);
+    const source = await archive.store.objects.open(object);
+    await source.read(0, source.size);
+    const file = (await archive.objectFiles()).find((name) => name.includes(object))!;
+    const octets = await readFile(file);
+    octets[octets.length - 1]! ^= 1;
+    await writeFile(file, octets);
+    expect(problemsOf(await check())).toMatchObject([{ kind: "file-damaged", studyInstanceUid: first }]);
+    expect(await archive.importPaths(path.join(archive.input, first, "2"))).toMatchObject({ imported: 1 });
     expect(problemsOf(await check())).toEqual([]);
   });
 
