@@ -72,8 +72,21 @@ export interface DeviceTensor {
   dispose(): void;
 }
 
-/** Where a graph's external data is looked up, as session options name it. */
-export const dataFolderKey = "session.model_external_initializers_file_folder_path";
+/**
+ * How long a thread waits for its next piece of work before it sleeps. Waking one costs about as much as a small node
+ * of a graph; waiting for long takes processor time from other programs (docs/decisions/model-runtime.md).
+ */
+const spinMicroseconds = "200";
+
+/** What session options have no function of their own for: the same for both ways to the library. */
+export function sessionEntries(source: GraphSource): Readonly<Record<string, string>> {
+  const folder = source.type === "bytes" ? source.dataFolder : null;
+  return {
+    "session.intra_op.spin_duration_us": spinMicroseconds,
+    // Where external data is looked up.
+    ...(folder === null ? {} : { "session.model_external_initializers_file_folder_path": folder }),
+  };
+}
 
 /** Zeros for a tensor. @throws out-of-memory */
 export function zeros(length: number): Float32Array {

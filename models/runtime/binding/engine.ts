@@ -3,13 +3,13 @@ import type * as Ort from "onnxruntime-node";
 import { appError, throwIfAborted } from "../../../core/errors.ts";
 import {
   assertLength,
-  dataFolderKey,
   type DeviceTensor,
   type Engine,
   type GraphBinding,
   type GraphSession,
   type GraphSource,
   type GraphTensor,
+  sessionEntries,
   type SessionOptions,
   type TensorData,
 } from "../engine.ts";
@@ -64,16 +64,12 @@ class BindingSession implements GraphSession {
         "The second interface of the model runtime has the CPU alone.",
       );
     }
-    const folder = source.type === "bytes" && source.dataFolder !== null ? source.dataFolder : null;
     const options: Ort.InferenceSession.SessionOptions = {
       executionProviders: ["cpu"],
       graphOptimizationLevel: "all",
       intraOpNumThreads: threads,
       logSeverityLevel: fatalOnly,
-      extra: {
-        "session.intra_op.allow_spinning": "0",
-        ...(folder === null ? {} : { [dataFolderKey]: folder }),
-      },
+      extra: { ...sessionEntries(source) },
     };
     const { InferenceSession } = ort();
     try {

@@ -1,9 +1,9 @@
 import { appError, throwIfAborted } from "../../../core/errors.ts";
 import {
-  dataFolderKey,
   type GraphBinding,
   type GraphSession,
   type GraphSource,
+  sessionEntries,
   type SessionOptions,
   type SessionProvider,
 } from "../engine.ts";
@@ -15,11 +15,6 @@ import type { Tensor } from "./tensor.ts";
 
 const fatalOnly = 4;
 const allOptimisations = 99;
-/**
- * How long a thread waits for its next piece of work before it sleeps. Waking one costs about as much as a small node
- * of a graph; waiting for long takes processor time from other programs (docs/decisions/model-runtime.md).
- */
-const spinMicroseconds = "200";
 
 /** A loaded graph. Runs are serialised: two of them on few cores only slow each other. */
 export class Session implements GraphSession {
@@ -178,12 +173,8 @@ function sessionOptions(functions: OrtFunctions, source: GraphSource, options: S
     check(functions, functions.SetSessionLogSeverityLevel(native, fatalOnly));
     check(functions, functions.SetSessionGraphOptimizationLevel(native, allOptimisations));
     check(functions, functions.SetIntraOpNumThreads(native, options.threads));
-    check(
-      functions,
-      functions.AddSessionConfigEntry(native, "session.intra_op.spin_duration_us", spinMicroseconds),
-    );
-    if (source.type === "bytes" && source.dataFolder !== null) {
-      check(functions, functions.AddSessionConfigEntry(native, dataFolderKey, source.dataFolder));
+    for (const [key, value] of Object.entries(sessionEntries(source))) {
+      check(functions, functions.AddSessionConfigEntry(native, key, value));
     }
     if (options.provider) appendProvider(functions, native, options.provider);
     return native;
