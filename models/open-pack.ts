@@ -38,6 +38,7 @@ export async function openPack(
     {
       embed: contents.graphs.embed,
       decoder: contents.graphs.decoder,
+      layout: contents.layout,
       vocabulary: contents.vocabulary,
       contextLength: contents.summary.contextLength,
     },

@@ -2,7 +2,7 @@ import { AppError, appError } from "../../core/errors.ts";
 import type { LanguageModel, VisionModel } from "./backend.ts";
 import { BindingThread } from "./binding/thread.ts";
 import type { SessionOptions } from "./engine.ts";
-import { type LanguageModelSource, OrtLanguageModel } from "./language-model.ts";
+import { type LanguageModelInput, openLanguageModel } from "./open-language.ts";
 import { ortEnvironment } from "./ort/environment.ts";
 import { OrtVisionModel, type VisionModelSource } from "./vision-model.ts";
 
@@ -10,7 +10,7 @@ import { OrtVisionModel, type VisionModelSource } from "./vision-model.ts";
 export interface Runtime {
   /** Null: the first choice. Else why the second is used, in words for the settings. */
   readonly instead: string | null;
-  openLanguage(source: LanguageModelSource, options: SessionOptions): Promise<LanguageModel>;
+  openLanguage(source: LanguageModelInput, options: SessionOptions): Promise<LanguageModel>;
   openVision(source: VisionModelSource, options: SessionOptions): Promise<VisionModel>;
 }
 
@@ -47,7 +47,7 @@ export async function openCRuntime(): Promise<Runtime> {
   ortEnvironment();
   return {
     instead: null,
-    openLanguage: (source, options) => OrtLanguageModel.open(source, options),
+    openLanguage: (source, options) => openLanguageModel(source, options),
     openVision: (source, options) => OrtVisionModel.open(source, options),
   };
 }

@@ -43,7 +43,9 @@ export class OrtVisionModel implements VisionModel {
     const output = this.#engine.tensor(zeros(count * this.tokens * this.hidden), shape);
     const input = this.#engine.tensor(pixels, [count, 3, this.#height, this.#width]);
     try {
-      const tensors = { inputs: { pixel_values: input }, outputs: { image_embeddings: output } };
+      // Its only one: `image_embeddings`, in exports `image_features`.
+      const [name = "image_embeddings"] = this.#session.outputs;
+      const tensors = { inputs: { pixel_values: input }, outputs: { [name]: output } };
       await runOnce(this.#session, tensors, signal);
     } finally {
       output.dispose();

@@ -113,7 +113,17 @@ async function readGraphFile(path: string): Promise<ModelProto> {
 
 /** Files beside the graphs that hold their weights; what a graph says about them is checked first. */
 async function dataFiles(source: string, model: ModelProto): Promise<string[]> {
-  const names = externalLocations(model);
+  try {
+    const names = externalLocations(model);
+    checkGraphReferences(model, await dataSizes(source, names));
+    return [...names].map((name) => `onnx/${name}`);
+  } catch (thrown) {
+    if (!(thrown instanceof AppError) || thrown.code !== "pack-damaged") throw thrown;
+    throw damaged("a graph uses what packs may not use, or its weights do not lie where it says", thrown);
+  }
+}
+
+async function dataSizes(source: string, names: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
   const sizes = new Map<string, number>();
   for (const name of names) {
     if (!/^[a-z0-9_][\w.+-]{0,99}$/i.test(name)) throw damaged("a graph names a file outside its folder");
@@ -121,13 +131,7 @@ async function dataFiles(source: string, model: ModelProto): Promise<string[]> {
     if (info?.isFile() !== true) throw appError("file-not-found", `The export lacks onnx/${name}.`);
     sizes.set(name, info.size);
   }
-  try {
-    checkGraphReferences(model, sizes);
-  } catch (cause) {
-    if (!(cause instanceof AppError)) throw cause;
-    throw damaged("what a graph says about its weight files does not hold", cause);
-  }
-  return [...names].map((name) => `onnx/${name}`);
+  return sizes;
 }
 
 async function* copyAll(

@@ -5,7 +5,7 @@ import { appError, throwIfAborted } from "../../../core/errors.ts";
 import type { Port } from "../../../core/port.ts";
 import { connectApi } from "../../../core/rpc.ts";
 import type { Cache, CachedTokens, ForwardRequest, LanguageModel, VisionModel } from "../backend.ts";
-import type { LanguageModelSource } from "../language-model.ts";
+import type { LanguageModelInput } from "../open-language.ts";
 import type { VisionModelSource } from "../vision-model.ts";
 import { type WorkerApi, workerKinds } from "./worker-api.ts";
 
@@ -59,7 +59,7 @@ export class BindingThread {
     }
   }
 
-  async openLanguage(source: LanguageModelSource, threads: number): Promise<LanguageModel> {
+  async openLanguage(source: LanguageModelInput, threads: number): Promise<LanguageModel> {
     const opened = await this.call("openLanguage", { source, threads }, new AbortController().signal);
     return new RemoteLanguageModel(this, { ...opened, vocabulary: source.vocabulary });
   }

@@ -1,6 +1,6 @@
 import type { ApiKinds } from "../../../core/rpc.ts";
 import type { TokenSpan } from "../backend.ts";
-import type { LanguageModelSource } from "../language-model.ts";
+import type { LanguageModelInput } from "../open-language.ts";
 import type { VisionModelSource } from "../vision-model.ts";
 
 /** What the thread of the second runtime serves. Models and caches go by numbers. */
@@ -8,7 +8,7 @@ export interface WorkerApi {
   /** Loads the library. */
   version(input: Record<string, never>, signal: AbortSignal): Promise<string>;
   openLanguage(
-    input: { readonly source: LanguageModelSource; readonly threads: number },
+    input: { readonly source: LanguageModelInput; readonly threads: number },
     signal: AbortSignal,
   ): Promise<{ readonly model: number; readonly hidden: number; readonly contextLength: number }>;
   openVision(

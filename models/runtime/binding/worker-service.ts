@@ -1,13 +1,13 @@
 import { appError, throwIfAborted } from "../../../core/errors.ts";
-import type { Cache } from "../backend.ts";
+import type { Cache, LanguageModel } from "../backend.ts";
 import { zeros } from "../engine.ts";
-import { OrtLanguageModel } from "../language-model.ts";
+import { openLanguageModel } from "../open-language.ts";
 import { OrtVisionModel } from "../vision-model.ts";
 import { bindingVersion, nodeBinding } from "./engine.ts";
 import type { WorkerApi } from "./worker-api.ts";
 
 type Held =
-  | { readonly type: "language"; readonly model: OrtLanguageModel; readonly caches: Map<number, Cache> }
+  | { readonly type: "language"; readonly model: LanguageModel; readonly caches: Map<number, Cache> }
   | { readonly type: "vision"; readonly model: OrtVisionModel };
 
 /** The models of the thread. One call at a time: a run blocks the thread, and calls on one cache must not mix. */
@@ -48,7 +48,7 @@ export function createWorkerService(): WorkerApi {
     version: async () => bindingVersion(),
     openLanguage: ({ source, threads }, signal) =>
       inTurn(signal, async () => {
-        const model = await OrtLanguageModel.open(source, { provider: null, threads }, nodeBinding);
+        const model = await openLanguageModel(source, { provider: null, threads }, nodeBinding);
         const { hidden, contextLength } = model;
         return { model: keep({ type: "language", model, caches: new Map() }), hidden, contextLength };
       }),
