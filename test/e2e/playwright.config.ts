@@ -1,4 +1,5 @@
 import { defineConfig } from "@playwright/test";
+import { loopbackOnly } from "../../scripts/window-options.mjs";
 
 /**
  * The app from dist/ as a user has it: `npx playwright test -c test/e2e/playwright.config.ts`, after a build.
@@ -22,11 +23,9 @@ export default defineConfig({
         "--disable-gpu",
         // Software WebGL needs it since Chromium 144.
         "--enable-unsafe-swiftshader",
-        "--disable-quic",
         "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
+        // As in the app's own window; of two lists of features Chromium takes the last, and Playwright has one.
+        ...loopbackOnly.filter((option) => !option.startsWith("--disable-features")),
       ],
     },
   },
