@@ -25,8 +25,23 @@ import type { Scene, Surface } from "./surface.ts";
  */
 
 const scheme = "meditron:";
-let started = false;
 let surfaces = 0;
+let shared: RenderingEngine | null = null;
+let started = false;
+
+/**
+ * One for all surfaces: the WebGL context of an engine outlives it, and of more than sixteen contexts the browser
+ * takes the oldest away.
+ */
+function sharedEngine(): RenderingEngine {
+  if (!started) {
+    init({ rendering: { useCPURendering: false, webGlContextCount: 1 } } as Parameters<typeof init>[0]);
+    started = true;
+  }
+  // Cornerstone finds engines by their names: one that was lost may still be there.
+  shared ??= new RenderingEngine(`meditron-${surfaces}`);
+  return shared;
+}
 
 /** What the graphics card can do; null where there is no WebGL 2. */
 export function webglLimits(): { readonly texture: number } | null {
@@ -37,17 +52,13 @@ export function webglLimits(): { readonly texture: number } | null {
 
 /** @throws where WebGL cannot be started; `onLost` says that it was lost later. */
 export function createCornerstoneSurface(element: HTMLElement, onLost: () => void): Surface {
-  if (!started) {
-    init({ rendering: { useCPURendering: false, webGlContextCount: 1 } } as Parameters<typeof init>[0]);
-    started = true;
-  }
   surfaces += 1;
+  const engine = sharedEngine();
   const name = `${surfaces}`;
   const host = document.createElement("div");
   host.className = "stage-canvas";
   element.append(host);
 
-  const engine = new RenderingEngine(`meditron-${name}`);
   let viewport = enable();
   let shown: { frame: PixelFrame; presentation: Presentation; plan: SurfacePlan } | null = null;
   let current: Types.IImage | null = null;
@@ -57,7 +68,12 @@ export function createCornerstoneSurface(element: HTMLElement, onLost: () => voi
   const provider = (type: string, imageId: unknown) =>
     current && imageId === current.imageId ? metadataOf(current, type) : undefined;
   metaData.addProvider(provider, 1000);
-  eventTarget.addEventListener(Enums.Events.WEBGL_CONTEXT_LOST, onLost);
+  // The next surface begins with a new engine.
+  const lose = () => {
+    if (shared === engine) shared = null;
+    onLost();
+  };
+  eventTarget.addEventListener(Enums.Events.WEBGL_CONTEXT_LOST, lose);
 
   function enable(): StackViewport {
     engine.enableElement({
@@ -158,9 +174,10 @@ export function createCornerstoneSurface(element: HTMLElement, onLost: () => voi
     draw,
     destroy() {
       cancelAnimationFrame(pending);
-      eventTarget.removeEventListener(Enums.Events.WEBGL_CONTEXT_LOST, onLost);
+      eventTarget.removeEventListener(Enums.Events.WEBGL_CONTEXT_LOST, lose);
       metaData.removeProvider(provider);
-      engine.destroy();
+      engine.disableElement(name);
+      if (engine !== shared && engine.getViewports().length === 0) engine.destroy();
       host.remove();
       shown = null;
       current = null;

@@ -59,6 +59,17 @@ test("thirty files of the corpus are drawn as render-frame says, within 1 level"
   expect(found.filter(({ surface, worst }) => surface !== "webgl" || worst > 1)).toEqual([]);
 });
 
+test("a stage that is left and entered again many times keeps WebGL", async ({ page }) => {
+  await page.goto(compare.url);
+  const kinds: string[] = [];
+  // Six surfaces each; a browser has sixteen contexts.
+  for (let i = 0; i < 4; i += 1) {
+    const results = await page.evaluate(() => window.compareBlankFirst("webgl"));
+    kinds.push(...results.map(({ surface }) => surface));
+  }
+  expect(kinds).toEqual(kinds.map(() => "webgl"));
+});
+
 test("a lost WebGL context leaves the picture on the stage, drawn on the CPU", async ({ page }) => {
   await page.goto(compare.url);
   const [before, after] = await page.evaluate(() => window.compareAfterLoss());
