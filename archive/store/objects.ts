@@ -105,7 +105,10 @@ export function createObjectStore(
       if ((await handle.stat()).size !== storedSize(plainSize)) throw objectDamaged();
       return plainSize;
     });
-    return { size, read: (offset, length) => readRange({ id, file, object, size, segments }, offset, length) };
+    return {
+      size,
+      read: (offset, length) => readRange({ id, file, object, size, segments }, offset, length),
+    };
   }
 
   async function readRange(

@@ -1,7 +1,5 @@
-import { useState } from "react";
 import type { Client } from "../../core/client.ts";
 import { RestoreForm } from "../settings/RestoreForm.tsx";
-import { Button } from "../ui/Button.tsx";
 import "../settings/settings.css";
 
 interface RestoreProps {
@@ -13,7 +11,6 @@ interface RestoreProps {
 
 /** The first start on a computer whose archive comes out of a backup. */
 export function Restore({ client, native, onBack, onDone }: RestoreProps) {
-  const [bound, setBound] = useState(false);
   return (
     <main className="gate">
       <div className="gate-card">
@@ -21,15 +18,21 @@ export function Restore({ client, native, onBack, onDone }: RestoreProps) {
           <p className="gate-product">MEDITRON Imaging Assistant</p>
           <h1>Restore from a backup</h1>
         </div>
-        <RestoreForm client={client} native={native} replaces={false} onBound={setBound} onDone={onDone} />
-        {!bound && (
-          <div>
-            <Button kind="quiet" onClick={onBack}>
-              Back
-            </Button>
-          </div>
-        )}
+        <p>
+          A backup is a folder that this app wrote. You are told what it holds and which key it takes before
+          anything is restored.
+        </p>
+        <RestoreForm
+          client={client}
+          native={native}
+          replaces={false}
+          onBound={nothing}
+          onBack={onBack}
+          onDone={onDone}
+        />
       </div>
     </main>
   );
 }
+
+const nothing = () => undefined;

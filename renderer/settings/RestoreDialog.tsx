@@ -19,6 +19,7 @@ export function RestoreDialog({ client, native, onClose }: RestoreDialogProps) {
         native={native}
         replaces
         onBound={setBound}
+        onBack={null}
         // Everything that the page has read is of the archive before.
         onDone={() => location.reload()}
       />

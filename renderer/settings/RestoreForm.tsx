@@ -17,13 +17,16 @@ interface RestoreFormProps {
   readonly replaces: boolean;
   /** True while it must not be left: it runs, or has ended with another archive. */
   readonly onBound: (bound: boolean) => void;
+  /** Null where there is another way back. */
+  readonly onBack: (() => void) | null;
   readonly onDone: () => void;
 }
 
 type Key = "none" | "passphrase" | "recovery-key";
 
 /** First what the folder holds and which key it takes, then the restore itself. */
-export function RestoreForm({ client, native, replaces, onBound, onDone }: RestoreFormProps) {
+export function RestoreForm(props: RestoreFormProps) {
+  const { client, native, replaces, onBound, onBack, onDone } = props;
   const [folder, setFolder] = useState("");
   const [info, setInfo] = useState<BackupInfo | null>(null);
   const [error, setError] = useState<unknown>(null);
@@ -118,6 +121,11 @@ export function RestoreForm({ client, native, replaces, onBound, onDone }: Resto
         </p>
       )}
       <div className="gate-actions">
+        {onBack && !bound && (
+          <Button kind="quiet" onClick={onBack}>
+            Back
+          </Button>
+        )}
         {finished ? (
           <Button kind="primary" onClick={onDone}>
             Open the restored archive

@@ -15,10 +15,12 @@ interface ConflictPictureProps {
   readonly client: Client;
   readonly source: PictureSource;
   readonly label: string;
+  /** It cannot be shown. */
+  readonly onFailed?: () => void;
 }
 
 /** One of the files as an image, in its own default window: its middle frame. */
-export function ConflictPicture({ client, source, label }: ConflictPictureProps) {
+export function ConflictPicture({ client, source, label, onFailed }: ConflictPictureProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { type, frames } = source;
   const of = source.type === "shown" ? source.sopInstanceUid : source.id;
@@ -35,6 +37,7 @@ export function ConflictPicture({ client, source, label }: ConflictPictureProps)
     [client, type, of, frames],
   );
   const [frame] = useCall(read);
+  const failed = frame.status === "failed";
   const picture = frame.status === "ready" ? frame.value : null;
 
   useEffect(() => {
@@ -44,6 +47,10 @@ export function ConflictPicture({ client, source, label }: ConflictPictureProps)
     canvas.current.height = image.height;
     canvas.current.getContext("2d")?.putImageData(toImageData(image), 0, 0);
   }, [picture]);
+
+  useEffect(() => {
+    if (failed) onFailed?.();
+  }, [failed, onFailed]);
 
   return (
     <div className="conflict-picture">

@@ -136,31 +136,58 @@ function ConflictSection({ client, conflict, open: openAtFirst, busy, onChoose }
               </figcaption>
             </figure>
             {others.map((other) => (
-              <figure key={other.id}>
-                <ConflictPicture
-                  client={client}
-                  source={{ type: "variant", id: other.id, frames: other.numberOfFrames }}
-                  label={`Other file of ${title}`}
-                />
-                <figcaption>
-                  <strong>Kept beside it</strong>
-                  <FileFacts importedAt={other.importedAt} bytes={other.bytes} sha256={other.sha256} />
-                  <span>
-                    <Button disabled={busy} onClick={() => onChoose(other.id)}>
-                      Show this one
-                    </Button>
-                  </span>
-                </figcaption>
-              </figure>
+              <OtherFile
+                key={other.id}
+                client={client}
+                other={other}
+                title={title}
+                busy={busy}
+                onChoose={onChoose}
+              />
             ))}
           </div>
           {others.map((other) => (
             <Differences key={other.id} variant={other} numbered={others.length > 1} />
           ))}
-          <p className="muted small conflict-uid">{sopInstanceUid}</p>
+          <p className="muted small conflict-uid">SOP Instance UID {sopInstanceUid}</p>
         </>
       )}
     </details>
+  );
+}
+
+interface OtherFileProps {
+  readonly client: Client;
+  readonly other: Variant;
+  readonly title: string;
+  readonly busy: boolean;
+  readonly onChoose: (id: string) => void;
+}
+
+/** A file that cannot be shown is not offered in the place of one that may be whole. */
+function OtherFile({ client, other, title, busy, onChoose }: OtherFileProps) {
+  const [failed, setFailed] = useState(false);
+  const fail = useCallback(() => setFailed(true), []);
+  return (
+    <figure>
+      <ConflictPicture
+        client={client}
+        source={{ type: "variant", id: other.id, frames: other.numberOfFrames }}
+        label={`Other file of ${title}`}
+        onFailed={fail}
+      />
+      <figcaption>
+        <strong>Kept beside it</strong>
+        <FileFacts importedAt={other.importedAt} bytes={other.bytes} sha256={other.sha256} />
+        {!failed && (
+          <span>
+            <Button disabled={busy} onClick={() => onChoose(other.id)}>
+              Show this one
+            </Button>
+          </span>
+        )}
+      </figcaption>
+    </figure>
   );
 }
 

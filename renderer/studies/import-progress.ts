@@ -104,7 +104,9 @@ function noted(progress: ImportProgress, { name, study, ...reason }: NewNote): I
 
 /** "Imported 20 images. 3 were there already." */
 export function reportText(report: ImportReport): string {
-  const parts = [report.imported === 1 ? "Imported 1 image." : `Imported ${report.imported} images.`];
+  const { imported } = report;
+  const taken = imported === 1 ? "Imported 1 image." : `Imported ${imported} images.`;
+  const parts = [imported === 0 ? "No new images." : taken];
   const counted = (count: number, one: string, many: string) => {
     if (count > 0) parts.push(count === 1 ? `1 ${one}` : `${count} ${many}`);
   };

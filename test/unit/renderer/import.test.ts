@@ -84,6 +84,12 @@ describe("the import report", () => {
     );
   });
 
+  test("says so where nothing was new", () => {
+    expect(reportText({ imported: 0, duplicates: 20, conflicts: 1, ignored: 0, failed: 0 })).toBe(
+      "No new images. 20 were there already.",
+    );
+  });
+
   test("shows no fraction before the files are counted", () => {
     const found = foldImport(startOfImport, { type: "progress", found: 10, counted: false, done: 5 });
     expect(found).toMatchObject({ fraction: null, words: "Importing 5 of 10 files found so far" });
