@@ -8,7 +8,12 @@ import {
 import { evaluationEventSchema, evaluationInputSchema } from "./evaluation.ts";
 import { frameRefSchema, frameSummarySchema, openedFilesSchema } from "./frame.ts";
 import { backupEventSchema, backupInfoSchema, checkEventSchema } from "./maintenance.ts";
-import { packSummarySchema, providerStatusSchema } from "./model-pack.ts";
+import {
+  packSignatureSchema,
+  packSignerSchema,
+  packSummarySchema,
+  providerStatusSchema,
+} from "./model-pack.ts";
 import {
   answerEventSchema,
   answerRecordSchema,
@@ -174,6 +179,24 @@ export const contract = {
   "models.load": stream(v.object({ pack: v.nullable(v.string()) }), loadEventSchema),
   /** Checks every file of a pack against its digests. */
   "models.check": stream(v.object({ folder: v.string() }), loadEventSchema),
+  /**
+   * Signs a pack. `key`, `certificates` (the signer's first, then those that lead to its authority) and `passphrase`
+   * are files.
+   */
+  "models.sign": call(
+    v.object({
+      folder: v.string(),
+      key: v.string(),
+      passphrase: v.nullable(v.string()),
+      certificates: v.array(v.string()),
+    }),
+    v.object({ signer: packSignerSchema }),
+  ),
+  /** What is known of a pack's signature, by the files of keys and certificates, or where there are none by the policy. */
+  "models.signature": call(
+    v.object({ folder: v.string(), keys: v.array(v.string()), certificates: v.array(v.string()) }),
+    packSignatureSchema,
+  ),
   /** Makes a pack out of a checkpoint, in the data folder's packs. */
   /** `baseConfig`: a file with the settings of models that the checkpoint only names. */
   "models.import": stream(

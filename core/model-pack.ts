@@ -68,3 +68,30 @@ export const providerStatusSchema = v.object({
   probe_ms: v.nullable(v.number()),
 });
 export type ProviderStatus = v.InferOutput<typeof providerStatusSchema>;
+
+/** Whose signature a pack carries. */
+export const packSignerSchema = v.variant("type", [
+  /** `fingerprint`: SHA-256 of the key's PEM, hex. */
+  v.object({ type: v.literal("key"), fingerprint: v.string() }),
+  /** `fingerprint`: SHA-256 of the certificate, hex. */
+  v.object({ type: v.literal("certificate"), subject: v.string(), fingerprint: v.string() }),
+]);
+export type PackSigner = v.InferOutput<typeof packSignerSchema>;
+
+/** What is known of a pack's signature; "unchecked": it is there, and nothing says whose signatures count. */
+export const packSignatureSchema = v.variant("status", [
+  v.object({ status: v.literal("none") }),
+  v.object({ status: v.literal("unchecked") }),
+  v.object({ status: v.literal("holds"), signer: packSignerSchema }),
+]);
+export type PackSignature = v.InferOutput<typeof packSignatureSchema>;
+
+/** Whose signatures count, from the policy of a site. */
+export interface PackTrust {
+  /** Packs without a signature: used, or refused. A wrong signature is refused always. */
+  readonly unsigned: "allow" | "refuse";
+  /** Public keys, PEM. */
+  readonly keys: readonly string[];
+  /** Certificates of authorities (or of signers), PEM; several may stand in one text. */
+  readonly certificates: readonly string[];
+}

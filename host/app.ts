@@ -8,6 +8,7 @@ import { appVersion, childScript, type Folders } from "./folders.ts";
 import { createKeyStore } from "./keys/key-store.ts";
 import { createLog } from "./log.ts";
 import { type Owner, takeDataFolder } from "./owner.ts";
+import { policyFiles, readPackTrust } from "./policy.ts";
 import { answerProcedures } from "./procedures/answers.ts";
 import { appProcedures } from "./procedures/app.ts";
 import { archiveProcedures } from "./procedures/archive.ts";
@@ -87,7 +88,9 @@ export function createApp(options: AppOptions): App {
     async prepare(api, signal) {
       const { provider } = await settings.read();
       const stateFolder = path.join(folders.data, "state");
-      await api.configure({ packFolders: folders.packs, provider, threads: null, stateFolder }, signal);
+      const trust = await readPackTrust(policyFiles(process.env));
+      const packFolders = folders.packs;
+      await api.configure({ packFolders, provider, threads: null, stateFolder, trust }, signal);
     },
   });
   const context: Context = {

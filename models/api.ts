@@ -1,7 +1,13 @@
 import type { ApiKinds } from "../core/rpc.ts";
 import type { EvaluationEvent, EvaluationInput } from "../core/evaluation.ts";
 import type { FrameSummary, PixelFrame } from "../core/frame.ts";
-import type { PackSummary, ProviderStatus } from "../core/model-pack.ts";
+import type {
+  PackSignature,
+  PackSigner,
+  PackSummary,
+  PackTrust,
+  ProviderStatus,
+} from "../core/model-pack.ts";
 import type { Answer, AnswerEvent, Question } from "../core/question.ts";
 import type { View } from "../core/view.ts";
 
@@ -26,6 +32,8 @@ export interface InferenceSettings {
   readonly threads: number | null;
   /** Where the process remembers a graphics driver that ended it; null: nowhere. */
   readonly stateFolder: string | null;
+  /** Whose signatures count for packs that did not come with the app; absent: no policy says. */
+  readonly trust?: PackTrust | null;
 }
 
 /** The exact model input, 8 bit, before normalisation: `channels` interleaved by pixel. */
@@ -54,6 +62,21 @@ export interface InferenceApi {
     signal: AbortSignal,
   ): AsyncGenerator<AnswerEvent, void, void>;
   modelInput(input: { pack: string; view: LoadedView }, signal: AbortSignal): Promise<ModelInput>;
+  /** Signs a pack after a check of its files. `key`, `certificates`: PEM. */
+  signPack(
+    input: {
+      folder: string;
+      key: string;
+      passphrase: string | null;
+      certificates: readonly string[];
+    },
+    signal: AbortSignal,
+  ): Promise<PackSigner>;
+  /** What is known of a pack's signature; `trust` null: as the settings have it. */
+  packSignature(
+    input: { folder: string; trust: PackTrust | null },
+    signal: AbortSignal,
+  ): Promise<PackSignature>;
   checkPack(input: { folder: string }, signal: AbortSignal): AsyncGenerator<ModelProgress, void, void>;
   /** Makes the pack `name` in `targetFolder`, the folder that holds packs. */
   importModel(
@@ -77,6 +100,8 @@ export const inferenceKinds: ApiKinds<InferenceApi> = {
   answer: "stream",
   ground: "stream",
   modelInput: "call",
+  signPack: "call",
+  packSignature: "call",
   checkPack: "stream",
   importModel: "stream",
   planEvaluation: "call",

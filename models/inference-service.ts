@@ -6,7 +6,10 @@ import { bindEvalModel } from "./bind-eval-model.ts";
 import { evaluate, planEvaluation } from "./eval/evaluate.ts";
 import { appError } from "../core/errors.ts";
 import { importModel } from "./import/import-model.ts";
+import { openPackFolder } from "./pack/pack-files.ts";
 import { type CheckedPack, checkPack, packSummary } from "./pack/read-pack.ts";
+import { signPack } from "./pack/signature/sign-pack.ts";
+import { describeSignature } from "./pack/signature/verify-signature.ts";
 import { PackShelf } from "./pack-shelf.ts";
 import type { RuntimeOpeners } from "./runtime/runtime.ts";
 
@@ -33,6 +36,14 @@ export function createInferenceService(openers: RuntimeOpeners): InferenceApi {
         lease.release();
       }
     },
+    async signPack({ folder, ...signing }, signal) {
+      const check = checkPack(folder, signal);
+      let step = await check.next();
+      while (step.done !== true) step = await check.next();
+      return signPack(step.value.opened, signing);
+    },
+    packSignature: async ({ folder, trust }) =>
+      describeSignature(await openPackFolder(folder), trust ?? packs.trustFor(folder)),
     async *checkPack({ folder }, signal) {
       const check = checkPack(folder, signal);
       for (;;) {

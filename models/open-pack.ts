@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { decode } from "fast-png";
 import { appError } from "../core/errors.ts";
-import type { PackSummary } from "../core/model-pack.ts";
+import type { PackSummary, PackTrust } from "../core/model-pack.ts";
 import type { ModelInput } from "./api.ts";
 import { openReferences, type ReferenceImage } from "./evidence/references.ts";
 import { ImageEncoder } from "./image/image-encoder.ts";
@@ -20,15 +20,17 @@ import { TextTokenizer } from "./text/tokenizer.ts";
 export interface InstalledPack {
   readonly folder: string;
   readonly summary: PackSummary;
+  /** Whose signatures count for it; absent: nobody's, it is not asked for one. */
+  readonly trust?: PackTrust | null;
 }
 
 /** Checks the files of a pack and makes it ready to answer. @throws pack-damaged, out-of-memory, model-failed */
 export async function openPack(
-  { folder }: InstalledPack,
+  { folder, trust = null }: InstalledPack,
   provider: ChosenProvider,
   signal: AbortSignal,
 ): Promise<LoadedPack> {
-  const contents = await readPack(folder, signal);
+  const contents = await readPack(folder, signal, trust);
   const tokenizer = new TextTokenizer(contents.tokenizer.json, contents.tokenizer.config);
   const template = new ChatTemplate(contents.chatTemplate.source, contents.chatTemplate.tokens);
   const stopIds = new Set(contents.stopTokens.map((token) => stopId(tokenizer, token)));

@@ -1,6 +1,7 @@
+import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { appError, throwIfAborted } from "../core/errors.ts";
-import type { PackSummary } from "../core/model-pack.ts";
+import type { PackSummary, PackTrust } from "../core/model-pack.ts";
 import type { InferenceSettings } from "./api.ts";
 import type { LoadedPack } from "./loaded-pack.ts";
 import { type InstalledPack, openPack } from "./open-pack.ts";
@@ -48,6 +49,12 @@ export class PackShelf {
     this.#settings = settings;
     this.#providers = this.#choice();
     this.#replace(null);
+  }
+
+  /** Whose signatures count for a pack: what came with the app is the app. */
+  trustFor(folder: string): PackTrust | null {
+    const { packFolders, trust = null } = this.#settings;
+    return path.dirname(folder) === packFolders[0] ? null : trust;
   }
 
   get providers(): ProviderChoice {
@@ -123,7 +130,11 @@ export class PackShelf {
   async #open(installed: InstalledPack): Promise<LoadedPack> {
     const { signal } = new AbortController();
     try {
-      return await openPack(installed, await this.#providers.choose(signal), signal);
+      return await openPack(
+        { ...installed, trust: this.trustFor(installed.folder) },
+        await this.#providers.choose(signal),
+        signal,
+      );
     } catch (thrown) {
       // The next question tries again instead of failing with this one's error.
       if (this.#current?.key.startsWith(`${installed.folder} `)) this.#current = null;

@@ -15,6 +15,7 @@ import {
   modelsImportCommand,
   modelsListCommand,
   modelsRemoveCommand,
+  modelsSignCommand,
   modelsVerifyCommand,
 } from "./commands/models.ts";
 import { sampleCommand } from "./commands/sample.ts";
@@ -32,6 +33,7 @@ export const commands: readonly Command[] = [
   archiveConflictsCommand,
   modelsListCommand,
   modelsImportCommand,
+  modelsSignCommand,
   modelsVerifyCommand,
   modelsRemoveCommand,
   ...evalCommands,

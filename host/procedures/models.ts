@@ -3,12 +3,20 @@ import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { appError } from "../../core/errors.ts";
 import type { Context } from "../context.ts";
+import { readPemFiles } from "../policy.ts";
 import type { Part } from "../router.ts";
 
 export function modelProcedures(
   context: Context,
 ): Part<
-  "models.list" | "models.providers" | "models.load" | "models.check" | "models.import" | "models.remove"
+  | "models.list"
+  | "models.providers"
+  | "models.load"
+  | "models.check"
+  | "models.sign"
+  | "models.signature"
+  | "models.import"
+  | "models.remove"
 > {
   const ownPack = (name: string) => path.join(context.folders.data, "packs", name);
   const inference = (signal: AbortSignal) => context.inference.ready(signal);
@@ -20,6 +28,33 @@ export function modelProcedures(
     },
     async *"models.check"({ folder }, signal) {
       yield* (await inference(signal)).checkPack({ folder: path.resolve(folder) }, signal);
+    },
+    async "models.sign"({ folder, key: keyFile, passphrase: passphraseFile, certificates }, signal) {
+      const [key = ""] = await readPemFiles([keyFile]);
+      const [passphrase] = await readPemFiles(passphraseFile === null ? [] : [passphraseFile]);
+      const signer = await (
+        await inference(signal)
+      ).signPack(
+        {
+          folder: path.resolve(folder),
+          key,
+          passphrase: passphrase?.replace(/\r?\n$/, "") ?? null,
+          certificates: await readPemFiles(certificates),
+        },
+        signal,
+      );
+      return { signer };
+    },
+    async "models.signature"({ folder, keys, certificates }, signal) {
+      const named = keys.length + certificates.length > 0;
+      const trust = named
+        ? {
+            unsigned: "refuse" as const,
+            keys: await readPemFiles(keys),
+            certificates: await readPemFiles(certificates),
+          }
+        : null;
+      return (await inference(signal)).packSignature({ folder: path.resolve(folder), trust }, signal);
     },
     async *"models.import"({ source, name, baseConfig }, signal) {
       const targetFolder = path.join(context.folders.data, "packs");

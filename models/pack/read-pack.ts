@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { PackCard, PackSummary } from "../../core/model-pack.ts";
+import type { PackCard, PackSummary, PackTrust } from "../../core/model-pack.ts";
 import { AppError, throwIfAborted } from "../../core/errors.ts";
 import { calibrationFault } from "../evidence/calibration.ts";
 import type { GraphSource } from "../runtime/engine.ts";
@@ -15,6 +15,7 @@ import {
   type OpenedPack,
 } from "./pack-files.ts";
 import type { Pack, PackLanguage } from "./pack-schema.ts";
+import { checkSignature } from "./signature/verify-signature.ts";
 
 /** The pack that is shipped with the app. */
 export const embeddedPackName = "meditron-v-nano";
@@ -72,13 +73,16 @@ export interface PackCheck {
 
 /**
  * Checks a pack folder and its base: schema, every file's size and digest, no links, every reference of a graph inside
- * the pack. Returns what was checked. @throws pack-damaged, pack-not-found, cancelled
+ * the pack; and its signature, which speaks for pack.json and through it for all of these (`trust` null: nobody says
+ * whose signatures count). Returns what was checked. @throws pack-damaged, pack-not-found, pack-untrusted, cancelled
  */
 export async function* checkPack(
   folder: string,
   signal: AbortSignal,
+  trust: PackTrust | null = null,
 ): AsyncGenerator<PackCheck, CheckedPack, void> {
   const opened = await openPackFolder(folder);
+  if (trust !== null) await checkSignature(opened, trust);
   const base = await openBase(opened);
   const parts = base === null ? [opened] : [base, opened];
   const total = parts.reduce((sum, part) => sum + packBytes(part.pack), 0);
@@ -106,9 +110,13 @@ export interface CheckedPack {
   readonly graphs: PackGraphs;
 }
 
-/** A pack that can be asked, checked as `checkPack` does. @throws pack-damaged, pack-not-found, cancelled */
-export async function readPack(folder: string, signal: AbortSignal): Promise<PackContents> {
-  const { opened, base, graphs } = await drain(checkPack(folder, signal));
+/** A pack that can be asked, checked as `checkPack` does. @throws as it does */
+export async function readPack(
+  folder: string,
+  signal: AbortSignal,
+  trust: PackTrust | null = null,
+): Promise<PackContents> {
+  const { opened, base, graphs } = await drain(checkPack(folder, signal, trust));
   const { pack } = opened;
   if (pack.kind !== "vision-language" || graphs.vision === null) {
     throw packDamaged("it is a language model without an image encoder");

@@ -2,10 +2,11 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import type { StreamEvent } from "../../../core/contract.ts";
 import { appError } from "../../../core/errors.ts";
-import type { PackSummary } from "../../../core/model-pack.ts";
+import type { PackSignature, PackSummary } from "../../../core/model-pack.ts";
+import type { Folders } from "../../folders.ts";
 import type { Command } from "../command.ts";
 import type { Output } from "../output.ts";
-import { requiredOption } from "../values.ts";
+import { listOption, requiredOption, textOption } from "../values.ts";
 
 export const modelsListCommand: Command = {
   name: "models list",
@@ -25,19 +26,76 @@ export const modelsListCommand: Command = {
 
 export const modelsVerifyCommand: Command = {
   name: "models verify",
-  usage: "NAME_OR_FOLDER",
-  summary: "Check every file of a pack against its digests, and load it.",
-  options: {},
-  help: {},
-  async run({ positionals, output, signal, own, folders }) {
-    const [target] = positionals;
-    if (target === undefined) throw appError("usage", "Which pack? meditron models verify NAME_OR_FOLDER");
-    const places = [path.resolve(target), ...folders.packs.map((folder) => path.join(folder, target))];
-    const folder = places.find((place) => existsSync(path.join(place, "pack.json")));
-    if (!folder) throw appError("pack-not-found", `There is no pack "${target}".`);
-    await reportPack(own().stream("models.check", { folder }, signal), output);
+  usage: "NAME_OR_FOLDER [--key FILE,…] [--certificates FILE,…]",
+  summary: "Check every file of a pack against its digests, and its signature.",
+  options: { key: { type: "string" }, certificates: { type: "string" } },
+  help: {
+    "--key FILE,…": "public keys (PEM) whose signatures count, instead of the policy's",
+    "--certificates FILE,…": "certificates of authorities (PEM) whose signers count, instead of the policy's",
+  },
+  async run({ positionals, values, output, signal, own, folders }) {
+    const folder = packFolder(positionals, folders, "verify");
+    const paths = (name: string) => (listOption(values, name) ?? []).map((file) => path.resolve(file));
+    const request = { folder, keys: paths("key"), certificates: paths("certificates") };
+    let pack: PackSummary | null = null;
+    for await (const event of own().stream("models.check", { folder }, signal)) {
+      if (event.type === "done") pack = event.pack;
+      else output.progress(progressLine(event));
+    }
+    const signature = await own().call("models.signature", request, signal);
+    if (pack !== null) output.result({ pack, signature }, `${packLine(pack)}\n${signatureLine(signature)}`);
   },
 };
+
+export const modelsSignCommand: Command = {
+  name: "models sign",
+  usage: "NAME_OR_FOLDER --key FILE [--certificates FILE,…] [--passphrase-file FILE]",
+  summary: "Sign a pack (OpenSSF Model Signing), so that other machines can tell whose it is.",
+  options: {
+    key: { type: "string" },
+    certificates: { type: "string" },
+    "passphrase-file": { type: "string" },
+  },
+  help: {
+    "--key FILE": "private key on the curve P-256, P-384 or P-521 (PEM)",
+    "--certificates FILE,…": "the signer's certificate, then those that lead to its authority (PEM)",
+    "--passphrase-file FILE": "holds the passphrase of the private key",
+  },
+  async run({ positionals, values, output, signal, own, folders }) {
+    const passphrase = textOption(values, "passphrase-file");
+    const request = {
+      folder: packFolder(positionals, folders, "sign"),
+      key: path.resolve(requiredOption(values, "key")),
+      passphrase: passphrase === null ? null : path.resolve(passphrase),
+      certificates: (listOption(values, "certificates") ?? []).map((file) => path.resolve(file)),
+    };
+    const { signer } = await own().call("models.sign", request, signal);
+    output.result({ signer }, signatureLine({ status: "holds", signer }));
+  },
+};
+
+function packFolder(positionals: readonly string[], folders: Folders, command: string): string {
+  const [target] = positionals;
+  if (target === undefined) throw appError("usage", `Which pack? meditron models ${command} NAME_OR_FOLDER`);
+  const places = [path.resolve(target), ...folders.packs.map((folder) => path.join(folder, target))];
+  const folder = places.find((place) => existsSync(path.join(place, "pack.json")));
+  if (!folder) throw appError("pack-not-found", `There is no pack "${target}".`);
+  return folder;
+}
+
+function signatureLine(signature: PackSignature): string {
+  switch (signature.status) {
+    case "none":
+      return "not signed";
+    case "unchecked":
+      return "signed; nothing says whose signatures count (give --key or --certificates, or a policy)";
+    case "holds": {
+      const { signer } = signature;
+      const who = signer.type === "key" ? "the key" : `${signer.subject},`;
+      return `signed by ${who} ${signer.fingerprint.slice(0, 16)}`;
+    }
+  }
+}
 
 export const modelsImportCommand: Command = {
   name: "models import",
@@ -83,11 +141,12 @@ async function reportPack(
 ): Promise<void> {
   for await (const event of events) {
     if (event.type === "done") output.result({ pack: event.pack }, packLine(event.pack));
-    else {
-      const share = event.fraction === null ? "" : ` ${Math.round(event.fraction * 100)} %`;
-      output.progress(`${event.stage}${share}`);
-    }
+    else output.progress(progressLine(event));
   }
+}
+
+function progressLine({ stage, fraction }: { stage: string; fraction: number | null }): string {
+  return fraction === null ? stage : `${stage} ${Math.round(fraction * 100)} %`;
 }
 
 function packLine({ name, version, licence, bytes, calibrated, intendedFor }: PackSummary): string {

@@ -2,10 +2,11 @@ import { createPrivateKey, createPublicKey, sign, type KeyObject } from "node:cr
 import { lstat, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { appError } from "../../../core/errors.ts";
+import type { PackSigner } from "../../../core/model-pack.ts";
 import { packFileName, type OpenedPack } from "../pack-files.ts";
 import { signedBytes, writeBundle, type Signer } from "./bundle.ts";
 import { writeStatement } from "./statement.ts";
-import { digestFor, keyFingerprint, readCertificates, signatureName, type PackSigner } from "./trust.ts";
+import { digestFor, keyFingerprint, readCertificates, signatureName } from "./trust.ts";
 
 export interface SigningKey {
   /** PEM. */

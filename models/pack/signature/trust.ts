@@ -4,29 +4,6 @@ import { appError, type AppError } from "../../../core/errors.ts";
 /** The signature's file in a pack folder: the name that OpenSSF's tool uses where none is given. */
 export const signatureName = "model.sig";
 
-/** Whose signatures count, from the policy of a site. */
-export interface PackTrust {
-  /** Packs without a signature: used, or refused. A wrong signature is refused always. */
-  readonly unsigned: "allow" | "refuse";
-  /** Public keys, PEM. */
-  readonly keys: readonly string[];
-  /** Certificates of authorities (or of signers), PEM; several may stand in one text. */
-  readonly certificates: readonly string[];
-}
-
-/** Without a policy. */
-export const openTrust: PackTrust = { unsigned: "allow", keys: [], certificates: [] };
-
-/** Whose signature a pack carries. */
-export type PackSigner =
-  | { readonly type: "key"; /** SHA-256 of the key's PEM, hex. */ readonly fingerprint: string }
-  | {
-      readonly type: "certificate";
-      readonly subject: string;
-      /** SHA-256 of the certificate, hex. */
-      readonly fingerprint: string;
-    };
-
 export function untrusted(what: string, cause?: unknown): AppError {
   return appError("pack-untrusted", `The model pack's signature does not hold: ${what}.`, cause);
 }

@@ -1,5 +1,6 @@
 import { verify, type KeyObject } from "node:crypto";
 import { AppError } from "../../../core/errors.ts";
+import type { PackSignature, PackSigner, PackTrust } from "../../../core/model-pack.ts";
 import { packFileName, readPackFile, type OpenedPack } from "../pack-files.ts";
 import { readBundle, signedBytes, type SignatureBundle } from "./bundle.ts";
 import { checkChain } from "./certificate-chain.ts";
@@ -12,8 +13,6 @@ import {
   readTrustedKeys,
   signatureName,
   untrusted,
-  type PackSigner,
-  type PackTrust,
 } from "./trust.ts";
 
 const signatureLimit = 32 * 1024 * 1024;
@@ -38,6 +37,14 @@ export async function checkSignature(opened: OpenedPack, trust: PackTrust): Prom
       throw untrusted(`${path.slice(0, 200)} is not the file that was signed`);
   }
   return signer;
+}
+
+/** What is known of the signature; `trust` null: nothing says whose count. @throws pack-untrusted, bad-input */
+export async function describeSignature(opened: OpenedPack, trust: PackTrust | null): Promise<PackSignature> {
+  const bytes = await readSignature(opened);
+  if (bytes !== null && trust === null) return { status: "unchecked" };
+  const signer = trust === null ? null : await checkSignature(opened, trust);
+  return signer === null ? { status: "none" } : { status: "holds", signer };
 }
 
 async function readSignature(opened: OpenedPack): Promise<Uint8Array | null> {

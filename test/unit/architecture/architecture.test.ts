@@ -17,7 +17,7 @@ const table: Readonly<
     own: ["core"],
     files: [],
     packages:
-      /^(valibot|node:|onnxruntime-node|koffi|fast-png|@bufbuild\/protobuf|@huggingface\/(tokenizers|jinja))$/,
+      /^(valibot|node:|onnxruntime-node|koffi|fast-png|@bufbuild\/protobuf|@huggingface\/(tokenizers|jinja)|@sigstore\/(core|protobuf-specs))$/,
   },
   host: { own: ["core"], files: ["archive/api.ts", "models/api.ts"], packages: /^(valibot|node:)$/ },
   electron: { own: ["core", "host"], files: [], packages: /^(electron|node:)$/ },

@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { PackTrust } from "../../../../core/model-pack.ts";
 import { openPackFolder } from "../../../../models/pack/pack-files.ts";
 import { signedBytes } from "../../../../models/pack/signature/bundle.ts";
 import { signPack } from "../../../../models/pack/signature/sign-pack.ts";
-import { signatureName, type PackTrust } from "../../../../models/pack/signature/trust.ts";
+import { signatureName } from "../../../../models/pack/signature/trust.ts";
 import { checkSignature } from "../../../../models/pack/signature/verify-signature.ts";
 import { writePack } from "../../../../models/pack/write-pack.ts";
 
