@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { handImage } from "../network/hand-image.ts";
-import { plantedAddress, plantedCopy } from "../network/plant.ts";
+import { copyWithoutNativeCalls, plantedAddress, plantedCopy } from "../network/plant.ts";
 import { straceProblem, traced } from "../network/strace.ts";
 import { root } from "../unit/architecture/sources.ts";
 
@@ -41,6 +41,18 @@ describe.skipIf(problem !== null)(`the network (${problem ?? "traced"})`, { time
     expect(JSON.parse(asked.output.split("\n").find((line) => line.startsWith("{"))!)).toMatchObject({
       provider: "cpu",
     });
+  });
+
+  it("is left alone by the second model runtime, which answers where the first does not load", async () => {
+    const copy = await copyWithoutNativeCalls(root);
+    try {
+      const asked = await run(copy.root, "ask", image, "--question", "Is there a fracture?", "--no-ground");
+      expect(asked).toMatchObject({ exitCode: 0, findings: [], processes: { host: 1, inference: 1 } });
+      const line = asked.output.split("\n").find((one) => one.startsWith("{"))!;
+      expect(JSON.parse(line)).toMatchObject({ provider: "cpu, second runtime" });
+    } finally {
+      await copy.remove();
+    }
   });
 
   it("is prepared for by nothing in the home folder: no device id, no figures to send later", async () => {

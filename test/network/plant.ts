@@ -14,11 +14,34 @@ import("node:net").then(({ connect }) => connect(9, "${plantedAddress}").on("err
 import("node:dns").then(({ lookup }) => lookup("planted.invalid", () => undefined));
 `;
 
+export interface ProgramCopy {
+  readonly root: string;
+  remove(): Promise<void>;
+}
+
 /** A copy of the built program in which these parts go to the network. */
-export async function plantedCopy(
+export function plantedCopy(root: string, where: readonly Part[]): Promise<ProgramCopy> {
+  return changedCopy(root, where, (text) => {
+    const [first, ...rest] = text.split("\n");
+    const line = first!.startsWith("#!") ? [first!, planted] : [planted, first!];
+    return [...line, ...rest].join("\n");
+  });
+}
+
+/** A copy whose inference process finds no koffi, as where security software keeps it from loading. */
+export function copyWithoutNativeCalls(root: string): Promise<ProgramCopy> {
+  return changedCopy(root, ["inference"], (text) => {
+    const changed = text.replaceAll('("koffi")', '("koffi-is-not-here")');
+    if (changed === text) throw new Error("The built inference process loads koffi in another way.");
+    return changed;
+  });
+}
+
+async function changedCopy(
   root: string,
   where: readonly Part[],
-): Promise<{ root: string; remove(): Promise<void> }> {
+  change: (text: string) => string,
+): Promise<ProgramCopy> {
   const copy = await mkdtemp(path.join(os.tmpdir(), "meditron-planted-"));
   await cp(path.join(root, "package.json"), path.join(copy, "package.json"));
   await cp(path.join(root, "dist"), path.join(copy, "dist"), {
@@ -28,9 +51,7 @@ export async function plantedCopy(
   for (const name of ["node_modules", "models"]) await symlink(path.join(root, name), path.join(copy, name));
   for (const part of where) {
     const file = path.join(copy, "dist", parts[part]);
-    const [first, ...rest] = (await readFile(file, "utf8")).split("\n");
-    const line = first!.startsWith("#!") ? [first!, planted] : [planted, first!];
-    await writeFile(file, [...line, ...rest].join("\n"));
+    await writeFile(file, change(await readFile(file, "utf8")));
   }
   return { root: copy, remove: () => rm(copy, { recursive: true, force: true }) };
 }
