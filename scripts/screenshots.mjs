@@ -312,10 +312,8 @@ async function upkeep() {
   for (const text of await card.locator(".place, .facts dd, p span").all()) {
     await text.evaluate((one, lay) => (one.textContent = one.textContent.replaceAll(lay, "…")), folder);
   }
-  await card
-    .getByLabel("Folder for the backup")
-    .evaluate((field) => (field.value = "/mnt/backups/meditron-2026-11"));
-  await heading.scrollIntoViewIfNeeded();
+  const named = (field) => field.evaluate((input) => (input.value = "/mnt/backups/meditron-2026-11"));
+  await named(card.getByLabel("Folder for the backup"));
   await heading.evaluate((element) => element.scrollIntoView({ block: "start" }));
   await shoot("settings-archive");
   await card.getByRole("button", { name: "Restore a backup" }).click();
@@ -323,9 +321,7 @@ async function upkeep() {
   await dialog.getByLabel("Folder of the backup").fill(backup);
   await dialog.getByRole("button", { name: "Look at the backup" }).click();
   await dialog.getByText(/This computer has the key/).waitFor();
-  await dialog
-    .getByLabel("Folder of the backup")
-    .evaluate((field) => (field.value = "/mnt/backups/meditron-2026-11"));
+  await named(dialog.getByLabel("Folder of the backup"));
   await shoot("settings-restore");
   await dialog.getByRole("button", { name: "Close" }).click();
 
@@ -343,6 +339,8 @@ async function upkeep() {
   }
   await card.getByRole("button", { name: "Check the archive" }).click();
   await card.locator(".upkeep-problems").waitFor();
+  await card.getByRole("progressbar").waitFor({ state: "detached" });
+  await named(card.getByLabel("Folder for the backup"));
   await heading.evaluate((element) => element.scrollIntoView({ block: "start" }));
   await shoot("settings-archive-damaged");
   for (const [file, octets] of whole) await writeFile(file, octets);

@@ -285,6 +285,12 @@ describe("the command line", () => {
       exit: 2,
       json: [{ error: { code: "bad-request" } }],
     });
+    expect(await cli(["archive", "restore", backup(), "--set-aside"])).toMatchObject({
+      exit: 0,
+      json: [{ images: 2, problems: [] }],
+    });
+    expect(await cli(["archive", "check"])).toMatchObject({ exit: 0, json: [{ images: 2, problems: [] }] });
+    expect(await readdir(path.join(root, "data", "set-aside"))).toHaveLength(1);
     // New keys over files of old ones would shut them for good.
     await rm(path.join(root, "data", "keys.json"));
     expect(await cli(["archive", "check"])).toMatchObject({

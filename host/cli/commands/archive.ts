@@ -47,10 +47,16 @@ export const archiveBackupCommand: Command = {
 
 export const archiveRestoreCommand: Command = {
   name: "archive restore",
-  usage: "FOLDER [--salvage] [--passphrase-stdin | --recovery-key-stdin]",
+  usage: "FOLDER [--set-aside] [--salvage] [--passphrase-stdin | --recovery-key-stdin]",
   summary: "Make the archive out of a backup, in a data folder that has none yet.",
-  options: { ...passphraseOption, "recovery-key-stdin": { type: "boolean" }, salvage: { type: "boolean" } },
+  options: {
+    ...passphraseOption,
+    "recovery-key-stdin": { type: "boolean" },
+    salvage: { type: "boolean" },
+    "set-aside": { type: "boolean" },
+  },
   help: {
+    "--set-aside": "move the archive that is there to set-aside/ in the data folder first",
     "--salvage": "take what is whole of a damaged backup",
     ...passphraseHelp,
     "--recovery-key-stdin":
@@ -65,6 +71,7 @@ export const archiveRestoreCommand: Command = {
     const request = {
       folder,
       salvage: values["salvage"] === true,
+      setAside: values["set-aside"] === true,
       ...(byRecovery ? { recoveryKey: secret } : { passphrase: secret }),
     };
     const client = await invocation.owner();
