@@ -1,7 +1,6 @@
 import {
   appendFile,
   copyFile,
-  cp,
   link,
   mkdir,
   readFile,
@@ -22,6 +21,7 @@ import { PromptReader, type PromptPart } from "../../../../models/runtime/prompt
 import { OrtVisionModel } from "../../../../models/runtime/vision-model.ts";
 import {
   fixtures,
+  fixtureSource,
   floats,
   greedy,
   logitsOf,
@@ -47,15 +47,7 @@ const expected = JSON.parse(
   await readFile(path.join(fixtures, "whole-models/llava/expected.json"), "utf8"),
 ) as Expected;
 
-/** The fixture with the tokenizer that all share. */
-async function exportIn(folder: string): Promise<string> {
-  const source = path.join(folder, "source");
-  await cp(path.join(fixtures, "exports/llava"), source, { recursive: true });
-  for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
-    await copyFile(path.join(fixtures, "tiny-llama", file), path.join(source, file));
-  }
-  return source;
-}
+const exportIn = (folder: string) => fixtureSource("exports/llava", folder);
 
 function promptOf(language: LanguageModel, tokens: number): PromptPart[] {
   const values = floats(expected.embeddings);
@@ -187,9 +179,9 @@ describe("an export that is not what it should be", () => {
     await writeFile(graph(name), toBinary(ModelProtoSchema, model));
   }
 
-  async function changeConfig(edit: (json: Record<string, never>) => void): Promise<void> {
+  async function changeConfig(edit: (json: Record<string, unknown>) => void): Promise<void> {
     const file = path.join(source, "config.json");
-    const json = JSON.parse(await readFile(file, "utf8")) as Record<string, never>;
+    const json = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
     edit(json);
     await writeFile(file, JSON.stringify(json));
   }
@@ -258,8 +250,7 @@ describe("an export that is not what it should be", () => {
     [
       "is of an architecture that is not adopted",
       "architecture-not-supported",
-      () =>
-        changeConfig((json) => void (json["architectures"] = ["Idefics3ForConditionalGeneration"] as never)),
+      () => changeConfig((json) => void (json["architectures"] = ["Idefics3ForConditionalGeneration"])),
     ],
   ])("and %s is refused by name, and leaves nothing", async (_, code, damage) => {
     await damage();

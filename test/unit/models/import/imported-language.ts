@@ -5,6 +5,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { importModel, type ImportInput } from "../../../../models/import/import-model.ts";
 import { checkPack, type CheckedPack } from "../../../../models/pack/read-pack.ts";
+import type { LanguageModel } from "../../../../models/runtime/backend.ts";
 import { OrtLanguageModel } from "../../../../models/runtime/language-model.ts";
 
 export const fixtures = fileURLToPath(new URL("../../../fixtures/models", import.meta.url));
@@ -20,16 +21,22 @@ export async function runImport(input: ImportInput, signal: AbortSignal = never)
   return path.join(input.targetFolder, input.name);
 }
 
+/** A copy of a fixture with the tokenizer that all share. */
+export async function fixtureSource(name: string, parent: string): Promise<string> {
+  const source = path.join(parent, "source");
+  await cp(path.join(fixtures, name), source, { recursive: true });
+  for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
+    await copyFile(path.join(fixtures, "tiny-llama", file), path.join(source, file));
+  }
+  return source;
+}
+
 /** Imports a whole model of the fixtures, with the tokenizer that all share; its folder also holds what HF computes. */
 export async function importWholeModel(
   name: string,
   parent: string,
 ): Promise<{ readonly source: string; readonly pack: string }> {
-  const source = path.join(parent, "source");
-  await cp(path.join(fixtures, "whole-models", name), source, { recursive: true });
-  for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
-    await copyFile(path.join(fixtures, "tiny-llama", file), path.join(source, file));
-  }
+  const source = await fixtureSource(path.join("whole-models", name), parent);
   const bases = path.join(source, "base-configs.json");
   const pack = await runImport({
     source,
@@ -60,7 +67,7 @@ export async function openLanguage(folder: string): Promise<OrtLanguageModel> {
 }
 
 /** Logits of every token of one sequence, [tokens][vocabulary]. */
-export async function logitsOf(model: OrtLanguageModel, ids: readonly number[]): Promise<Float32Array[]> {
+export async function logitsOf(model: LanguageModel, ids: readonly number[]): Promise<Float32Array[]> {
   const cache = model.createCache();
   const embeddings = await model.embed(ids, never);
   const flat = await model.forward({ cache, embeddings, rows: ids.map((_, i) => i) }, never);

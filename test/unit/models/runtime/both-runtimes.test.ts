@@ -22,7 +22,13 @@ import {
   type Runtime,
   type RuntimeOpeners,
 } from "../../../../models/runtime/runtime.ts";
-import { importWholeModel, relativeDifference, temporaryFolder } from "../import/imported-language.ts";
+import {
+  fixtureSource,
+  importWholeModel,
+  relativeDifference,
+  runImport,
+  temporaryFolder,
+} from "../import/imported-language.ts";
 import { normals, tiny } from "../tiny-decoder.ts";
 import { cpu, never, openTinyModel } from "../tiny-model.ts";
 import { tinyRequest, tinyVision } from "../tiny-pack.ts";
@@ -74,21 +80,37 @@ describe("the second runtime gives the first one's numbers", () => {
   });
 });
 
-describe("an imported model whose image tokens see each other, on either runtime", () => {
+const imports = [
+  {
+    name: "whose image tokens see each other",
+    make: async (folder: string) => (await importWholeModel("gemma3", folder)).pack,
+  },
+  {
+    name: "as it was exported for transformers.js",
+    make: async (folder: string) =>
+      runImport({
+        source: await fixtureSource("exports/llava", folder),
+        targetFolder: path.join(folder, "packs"),
+        name: "exported",
+      }),
+  },
+];
+
+describe.each(imports)("an imported model $name, on either runtime", ({ make }) => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let packFolder: string;
   beforeAll(async () => {
     folder = await temporaryFolder();
-    packFolder = (await importWholeModel("gemma3", folder.path)).pack;
+    packFolder = await make(folder.path);
   });
   afterAll(() => folder.remove());
 
   test("reads an image between two texts and gives the same logits", async () => {
-    const { graphs, vocabulary, image, summary } = await readPack(packFolder, never);
+    const { graphs, vocabulary, layout, image, summary } = await readPack(packFolder, never);
     const random = normals(3);
     const pixels = Float32Array.from({ length: 3 * image.width * image.height }, random);
     const read = async (runtime: Runtime) => {
-      const source = { ...graphs, vocabulary, contextLength: summary.contextLength };
+      const source = { ...graphs, layout, vocabulary, contextLength: summary.contextLength };
       const language: LanguageModel = await runtime.openLanguage(source, cpu);
       const { width, height, tokens } = image;
       const seen = { graph: graphs.vision, width, height, tokens, hidden: language.hidden };
