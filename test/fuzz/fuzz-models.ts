@@ -25,6 +25,8 @@ export interface FuzzOptions {
   readonly seed: number;
   /** test/fixtures/models */
   readonly fixtures: string;
+  /** One kind of file alone; default all, in turn. */
+  readonly only?: string | undefined;
 }
 
 /** Errors that a file may cause; "internal" would be an error that nobody thought of. */
@@ -33,6 +35,7 @@ const named: ReadonlySet<string> = new Set([
   "architecture-not-supported",
   "not-supported",
   "pack-damaged",
+  "pack-untrusted",
   "pack-not-found",
   "file-not-found",
   "bad-input",
@@ -41,9 +44,17 @@ const named: ReadonlySet<string> = new Set([
 ]);
 
 /** Damages packs and checkpoints, one at a time, and reads each as the app does. Case n is the same for the same seed. */
-export async function fuzzModels({ first = 0, count, seed, fixtures }: FuzzOptions): Promise<FuzzReport> {
+export async function fuzzModels({
+  first = 0,
+  count,
+  seed,
+  fixtures,
+  only,
+}: FuzzOptions): Promise<FuzzReport> {
   const work = await realpath(await mkdtemp(path.join(tmpdir(), "meditron-fuzz-")));
-  const kinds = await caseKinds(await sources(work, fixtures));
+  const all = await caseKinds(await sources(work, fixtures));
+  const kinds = only === undefined ? all : all.filter(({ name }) => name === only);
+  if (kinds.length === 0) throw new Error(`Kinds: ${all.map(({ name }) => name).join(", ")}.`);
   const counts: Record<string, Record<string, number>> = {};
   const failures: string[] = [];
   let slowestMs = 0;
@@ -103,5 +114,6 @@ async function sources(work: string, fixtures: string): Promise<CaseSources> {
     gguf: path.join(fixtures, "tiny-llama.gguf"),
     checkpoint,
     work,
+    fixtures,
   };
 }

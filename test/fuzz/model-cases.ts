@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { link, mkdir, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { toBinary } from "@bufbuild/protobuf";
-import { importModel } from "../../models/import/import-model.ts";
 import { ModelProtoSchema, type TensorProto } from "../../models/onnx/onnx-proto.ts";
 import { parseGraph } from "../../models/pack/graph-references.ts";
 import { readPack } from "../../models/pack/read-pack.ts";
@@ -10,9 +9,11 @@ import { OrtLanguageModel } from "../../models/runtime/language-model.ts";
 import { OrtVisionModel } from "../../models/runtime/vision-model.ts";
 import { ChatTemplate } from "../../models/text/chat-template.ts";
 import { TextTokenizer } from "../../models/text/tokenizer.ts";
+import { importKinds } from "./import-cases.ts";
 import { mutateBytes, mutateJson, pick, type Random } from "./mutations.ts";
+import { signatureKind } from "./signature-cases.ts";
 
-const never = new AbortController().signal;
+export const never = new AbortController().signal;
 
 /** One kind of hostile file: `run` damages it and reads it as the app does; it throws what the app would throw. */
 export interface CaseKind {
@@ -32,6 +33,8 @@ export interface CaseSources {
   readonly checkpoint: string;
   /** Empty; the cases work in it. */
   readonly work: string;
+  /** test/fixtures/models */
+  readonly fixtures: string;
 }
 
 export async function caseKinds(sources: CaseSources): Promise<CaseKind[]> {
@@ -43,9 +46,8 @@ export async function caseKinds(sources: CaseSources): Promise<CaseKind[]> {
     packKind(pack, { name: "external data", change: changeReference }),
     packKind(pack, { name: "graph", change: changeGraph, open: false }),
     packKind(pack, { name: "tokenizer", change: changeTokenizer }),
-    await ggufKind(sources),
-    await safetensorsKind(sources),
-    await settingsKind(sources),
+    ...(await importKinds(sources)),
+    await signatureKind(sources),
   ];
 }
 
@@ -112,8 +114,8 @@ function packKind(
   };
 }
 
-const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
-const octets = (value: string) => new TextEncoder().encode(value);
+export const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
+export const octets = (value: string) => new TextEncoder().encode(value);
 
 /** Writes a file with the digest that pack.json then states, as one who made a hostile pack would. */
 async function writeSigned(pack: PackFiles, name: string, bytes: Uint8Array): Promise<void> {
@@ -163,7 +165,7 @@ const changeReference: Change = async (pack, random) => {
   await writeSigned(pack, name, toBinary(ModelProtoSchema, model));
 };
 
-function damageReference(tensor: TensorProto, random: Random): void {
+export function damageReference(tensor: TensorProto, random: Random): void {
   const entry = pick(random, tensor.externalData);
   switch (Math.floor(random() * 6)) {
     case 0:
@@ -211,98 +213,3 @@ const changeTokenizer: Change = async (pack, random) => {
   const changed = random() < 0.8 ? octets(mutateJson(whole, random)) : mutateBytes(octets(whole), random);
   await writeSigned(pack, name, changed);
 };
-
-interface ImportPlaces {
-  readonly root: string;
-  readonly source: string;
-  readonly target: string;
-}
-
-async function importPlaces({ work }: CaseSources, name: string, source: string): Promise<ImportPlaces> {
-  const root = path.join(work, name);
-  const target = path.join(root, "packs");
-  await mkdir(target, { recursive: true });
-  return { root, source: path.join(root, source), target };
-}
-
-async function importHostile({ source, target }: ImportPlaces): Promise<void> {
-  const input = { source, targetFolder: target, name: "hostile", precision: "float32" } as const;
-  for await (const event of importModel(input, never)) if (event.type === "done") break;
-}
-
-/** A failed import leaves nothing in the folder of packs; a pack that came out is taken away. */
-async function emptied({ target }: ImportPlaces): Promise<string[]> {
-  const left = await readdir(target);
-  for (const name of left) await rm(path.join(target, name), { recursive: true });
-  return left.filter((name) => name !== "hostile");
-}
-
-async function ggufKind(sources: CaseSources): Promise<CaseKind> {
-  const places = await importPlaces(sources, "gguf", "model.gguf");
-  const bytes = new Uint8Array(await readFile(sources.gguf));
-  return {
-    name: "GGUF",
-    root: places.root,
-    async run(random) {
-      await writeFile(places.source, mutateBytes(bytes, random, random() < 0.9 ? 12_000 : bytes.length));
-      await importHostile(places);
-    },
-    restore: () => emptied(places),
-  };
-}
-
-async function safetensorsKind(sources: CaseSources): Promise<CaseKind> {
-  const places = await importPlaces(sources, "safetensors", "checkpoint");
-  await copyFolder(sources.checkpoint, places.source);
-  const file = path.join(places.source, "model.safetensors");
-  const bytes = new Uint8Array(await readFile(file));
-  const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
-  return {
-    name: "safetensors",
-    root: places.root,
-    async run(random) {
-      if (random() < 0.6) {
-        const header = octets(mutateJson(text(bytes.subarray(8, 8 + length)), random));
-        const size = new Uint8Array(8);
-        new DataView(size.buffer).setBigUint64(0, BigInt(header.length), true);
-        await writeFile(file, Buffer.concat([size, header, bytes.subarray(8 + length)]));
-      } else await writeFile(file, mutateBytes(bytes, random, 8 + length));
-      await importHostile(places);
-    },
-    restore: () => emptied(places),
-  };
-}
-
-/** config.json, tokenizer.json, tokenizer_config.json and an index of shards. */
-async function settingsKind(sources: CaseSources): Promise<CaseKind> {
-  const places = await importPlaces(sources, "settings", "checkpoint");
-  await copyFolder(sources.checkpoint, places.source);
-  const originals = new Map<string, string>();
-  for (const name of ["config.json", "tokenizer.json", "tokenizer_config.json"]) {
-    originals.set(name, await readFile(path.join(places.source, name), "utf8"));
-  }
-  const index = { metadata: {}, weight_map: { "model.norm.weight": "model.safetensors" } };
-  originals.set("model.safetensors.index.json", JSON.stringify(index));
-  return {
-    name: "settings",
-    root: places.root,
-    async run(random) {
-      const [name, original] = pick(random, [...originals]);
-      const changed =
-        random() < 0.85 ? octets(mutateJson(original, random)) : mutateBytes(octets(original), random);
-      await writeFile(path.join(places.source, name), changed);
-      await importHostile(places);
-    },
-    async restore() {
-      for (const [name, original] of originals) await writeFile(path.join(places.source, name), original);
-      await rm(path.join(places.source, "model.safetensors.index.json"));
-      return emptied(places);
-    },
-  };
-}
-
-async function copyFolder(from: string, to: string): Promise<void> {
-  await mkdir(to, { recursive: true });
-  for (const name of await readdir(from))
-    await writeFile(path.join(to, name), await readFile(path.join(from, name)));
-}

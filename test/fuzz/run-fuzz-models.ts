@@ -1,8 +1,8 @@
 import path from "node:path";
 import { fuzzModels, type FuzzReport } from "./fuzz-models.ts";
 
-/** node scripts/run-ts.mjs test/fuzz/run-fuzz-models.ts [COUNT] [SEED] */
-const [count = "5000", seed = "1"] = process.argv.slice(2);
+/** node scripts/run-ts.mjs test/fuzz/run-fuzz-models.ts [COUNT] [SEED] [KIND] */
+const [count = "5000", seed = "1", only] = process.argv.slice(2);
 const slice = 250;
 
 function sum(a: FuzzReport, b: FuzzReport): FuzzReport {
@@ -36,6 +36,7 @@ while (report.cases < Number(count)) {
     first: report.cases,
     count: Math.min(slice, Number(count) - report.cases),
     seed: Number(seed),
+    only,
     fixtures: path.resolve("test/fixtures/models"),
   });
   report = sum(report, part);

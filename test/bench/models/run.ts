@@ -1,0 +1,65 @@
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, rm, statfs } from "node:fs/promises";
+import { cpus, freemem, tmpdir } from "node:os";
+import path from "node:path";
+import { runStep, type Step } from "./steps.ts";
+
+/**
+ * node scripts/run-ts.mjs test/bench/models/run.ts [--layers 32] [--folder DIR] [--threads 2]
+ *
+ * Makes a checkpoint of MEDITRON-7B's shape with random weights, imports it, loads the pack and says some tokens; each
+ * part in a process of its own. One JSON object on stdout: bytes, seconds, and the most memory each process held.
+ */
+const flags = process.argv.slice(2);
+const flag = (name: string, otherwise: string): string => {
+  const at = flags.indexOf(`--${name}`);
+  return at < 0 ? otherwise : (flags[at + 1] ?? otherwise);
+};
+
+const own = flag("step", "");
+if (own !== "") console.log(JSON.stringify(await runStep(JSON.parse(own) as Step)));
+else await measure();
+
+async function measure(): Promise<void> {
+  const layers = Number(flag("layers", "32"));
+  const threads = Number(flag("threads", "2"));
+  const parent = flag("folder", tmpdir());
+  await mkdir(parent, { recursive: true });
+  const folder = await mkdtemp(path.join(parent, "bench-models-"));
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    const needed = (0.6 + layers * 0.405) * 1.4e9;
+    if (bavail * bsize < needed) {
+      throw new Error(
+        `About ${Math.round(needed / 1e9)} GB are needed, ${Math.round((bavail * bsize) / 1e9)} are free.`,
+      );
+    }
+    const checkpoint = path.join(folder, "checkpoint");
+    const packs = path.join(folder, "packs");
+    const make = await inProcess({ step: "make", folder: checkpoint, layers });
+    const imported = await inProcess({ step: "import", folder: checkpoint, packs });
+    // Room for the pack in the memory that the system keeps of files.
+    await rm(checkpoint, { recursive: true });
+    const run = await inProcess({ step: "run", pack: path.join(packs, "shape"), threads });
+    const machine = { processor: cpus()[0]?.model, processors: cpus().length, free_mib: freemem() / 2 ** 20 };
+    console.log(JSON.stringify({ machine, layers, threads, make, import: imported, run }, null, 2));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function inProcess(step: Step): Promise<unknown> {
+  const child = spawn(process.execPath, [process.argv[1] as string, "--step", JSON.stringify(step)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let text = "";
+  child.stdout.on("data", (part: Buffer) => (text += part.toString()));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
+  if (code !== 0) throw new Error(`The part ${step.step} ended with ${code}.`);
+  const figures: unknown = JSON.parse(text);
+  console.error(`${step.step} ${text.trim()}`);
+  return figures;
+}
