@@ -47,7 +47,7 @@ export function planCalibration(images: readonly DataImage[], limit: number | nu
       image.claims[finding] === undefined ? [] : [{ image, finding, truth }],
     ),
   );
-  const count = Math.min(limit ?? polarImages, polarImages);
+  const count = Math.min(limit === null ? polarImages : limit * sets.length, polarImages);
   return {
     reliance: [
       ...fromEach((ofSet) => inTurn(shuffled(truePairs(ofSet, "tune"), 5)).slice(0, half)),
@@ -72,6 +72,8 @@ interface CalibrateInput {
   readonly model: EvalModel;
   readonly shelf: ImageShelf;
   readonly plan: CalibrationPlan;
+  /** As the plan was made with it. */
+  readonly limit: number | null;
   readonly store: CaseStore;
   /** Measures and keeps the cases, without a calibration of them. */
   readonly partOnly: boolean;
@@ -126,7 +128,7 @@ export async function* calibrate(
     by_kind: kindBlocks(reliance, effects),
     probability: { temperature: fitTemperature(polar), pairs: polar.length },
     data: `tune part of ${sets.join(", ")}`,
-    command: `meditron eval calibrate --data DATA --pack ${model.pack.name}`,
+    command: `meditron eval calibrate --data DATA --pack ${model.pack.name}${input.limit === null ? "" : ` --limit ${input.limit}`}`,
     date: new Date().toISOString().slice(0, 10),
   } satisfies Calibration);
   if (input.write) await writeCalibration(model.folder, calibration);

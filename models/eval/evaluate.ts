@@ -71,7 +71,7 @@ export async function* evaluate(
     const common = { model, shelf, store, partOnly: shard !== null };
     if (kind === "calibrate") {
       const plan = shardOf(planCalibration(images, limit), shard);
-      return calibrate({ ...common, plan, write: input.write }, signal);
+      return calibrate({ ...common, plan, limit, write: input.write }, signal);
     }
     if (kind === "grounding") {
       return evaluateRates({ ...common, plan: shardOf(planRates(images, limit), shard) }, signal);

@@ -1,6 +1,7 @@
-"""Writes test/fixtures/nano-parity.json: what torch computes with the exported (fp16) weights on two drawn images.
+"""Writes test/fixtures/nano-parity.json: what torch computes with the exported (fp16) weights.
 
-The images are integer formulas, so that any language draws them bit for bit:
+Two drawn images, which the pack declines, and three of its reference images. The drawings are integer formulas, so that
+any language makes them bit for bit:
 triangle(n) = min(255, 2 * |n mod 256 - 128|), pixel(x, y) = (triangle(a x + b y) + triangle(c y + 40)) >> 1.
 """
 
@@ -23,6 +24,13 @@ DRAWN = [
     {"width": 384, "height": 300, "a": 1, "b": 2, "c": 5, "question": "Modality: US. Body part: BREAST.\nWhat do you see?"},
 ]
 
+REFERENCES = Path(__file__).resolve().parents[2] / "models/packs/meditron-v-nano/references"
+KNOWN = [
+    {"reference": "limb-1", "question": "Modality: CR. Body part: HAND.\nIs there a fracture?"},
+    {"reference": "chest-1", "question": "Modality: DX. Body part: CHEST.\nIs the chest abnormal?"},
+    {"reference": "breast-1", "question": "Modality: US. Body part: BREAST.\nIs there a lesion?"},
+]
+
 
 def triangle(n: np.ndarray) -> np.ndarray:
     return np.minimum(255, 2 * np.abs(n % 256 - 128))
@@ -43,8 +51,10 @@ def main() -> None:
     round_to_fp16(vision)
     round_to_fp16(model)
     cases = []
-    for about in DRAWN:
-        fitted, _, left, top = fit(draw(about))
+    for about in [*DRAWN, *KNOWN]:
+        known = about.get("reference")
+        image = draw(about) if known is None else Image.open(REFERENCES / f"{known}.png").convert("L")
+        fitted, _, left, top = fit(image)
         pixels = np.asarray(fitted)
         with torch.inference_mode():
             tokens = vision(torch.from_numpy(normalise(pixels))[None])[0]

@@ -14,12 +14,15 @@ import { cpu, never } from "./tiny-model.ts";
 import { tinyRequest } from "./tiny-pack.ts";
 
 /** What torch computed with the weights that were exported (models/training/parity.py). */
-interface ParityCase {
+interface Drawing {
   readonly width: number;
   readonly height: number;
   readonly a: number;
   readonly b: number;
   readonly c: number;
+}
+
+type ParityCase = (Drawing | { readonly reference: string }) & {
   readonly question: string;
   readonly offset: readonly [number, number];
   readonly fitted_sum: number;
@@ -30,7 +33,7 @@ interface ParityCase {
   readonly answer: string;
   readonly log_probabilities: readonly number[];
   readonly yes_minus_no: number;
-}
+};
 
 const packs =
   process.env["MEDITRON_TEST_PACKS"] ?? fileURLToPath(new URL("../../../models/packs", import.meta.url));
@@ -44,13 +47,7 @@ const cases: readonly ParityCase[] =
     : [];
 
 /** The drawing of models/training/parity.py. */
-function drawn({
-  width,
-  height,
-  a,
-  b,
-  c,
-}: Pick<ParityCase, "width" | "height" | "a" | "b" | "c">): PixelFrame {
+function drawn({ width, height, a, b, c }: Drawing): PixelFrame {
   const triangle = (n: number) => Math.min(255, 2 * Math.abs((((n % 256) + 256) % 256) - 128));
   const values = Uint8Array.from({ length: width * height }, (_, i) => {
     const [x, y] = [i % width, Math.floor(i / width)];
@@ -77,16 +74,23 @@ describe.skipIf(!present)("the embedded pack against the model that was trained"
   });
   afterAll(() => pack.dispose());
 
-  const input = (one: Parameters<typeof drawn>[0]) =>
-    prepareView(tinyRequest().views[0]!.view, drawn(one), pack.image);
+  const prepared = (drawing: Drawing) =>
+    prepareView(tinyRequest().views[0]!.view, drawn(drawing), pack.image);
+  const input = (one: Drawing | { readonly reference: string }) =>
+    "reference" in one
+      ? pack.references.images.find(({ name }) => name === one.reference)!.input
+      : prepared(one).input;
 
   test.each(cases)("prepares the image and the prompt as in training: $question", async (one) => {
-    const prepared = input(one);
-    expect([prepared.geometry.content.x, prepared.geometry.content.y]).toEqual(one.offset);
-    expect(prepared.input.pixels.reduce((sum, value) => sum + value, 0)).toBe(one.fitted_sum);
-    const row = prepared.input.pixels.subarray(224 * 448, 225 * 448).filter((_, x) => x % 16 === 0);
+    if (!("reference" in one)) {
+      const { x, y } = prepared(one).geometry.content;
+      expect([x, y]).toEqual(one.offset);
+    }
+    const { pixels } = input(one);
+    expect(pixels.reduce((sum, value) => sum + value, 0)).toBe(one.fitted_sum);
+    const row = pixels.subarray(224 * 448, 225 * 448).filter((_, x) => x % 16 === 0);
     expect([...row]).toEqual(one.fitted_row_224);
-    const images = await pack.encoder.encode([prepared.input], never);
+    const images = await pack.encoder.encode([input(one)], never);
     const ids = promptFor(pack, asked(one), images).flatMap((part) =>
       part.type === "text" ? part.ids : Array.from({ length: part.image.tokens }, () => -1),
     );
@@ -94,7 +98,7 @@ describe.skipIf(!present)("the embedded pack against the model that was trained"
   });
 
   test.each(cases)("sees what the trained encoder sees: $question", async (one) => {
-    const [image] = await pack.encoder.encode([input(one).input], never);
+    const [image] = await pack.encoder.encode([input(one)], never);
     const { tokens, hidden, values } = image!;
     expect(tokens).toBe(one.embeddings.length);
     for (const [index, [mean, norm, ...first]] of one.embeddings.entries()) {
@@ -110,7 +114,7 @@ describe.skipIf(!present)("the embedded pack against the model that was trained"
   test.each(cases)("says what the trained model says, up to quantisation: $question", async (one) => {
     const reader = pack.readers.borrow();
     const model = bindQuestion(pack, asked(one), reader);
-    const images = await model.encode([input(one).input], never);
+    const images = await model.encode([input(one)], never);
     const continuations = [one.answer, "Yes.", "No."].map((text) => ({ prefix: "", text }));
     const [scores] = await model.score({ alternatives: [images], continuations }, never);
     const [answer, yes, no] = scores!;
@@ -132,7 +136,7 @@ describe.skipIf(!present)("the embedded pack against the model that was trained"
       c: 2,
       question: "Modality: CR. Body part: HAND.\nIs there a fracture?",
     };
-    const images = await pack.encoder.encode([input(one).input], never);
+    const images = await pack.encoder.encode([input(one)], never);
     const continuations = [
       { prefix: "", text: "Yes." },
       { prefix: "", text: "No." },
