@@ -3,7 +3,7 @@ import type { PixelFrame } from "../../../core/frame.ts";
 import { renderFrame } from "../../../core/render-frame.ts";
 import type { ViewVoi } from "../../../core/view.ts";
 import { defaultVoi } from "../../../core/voi.ts";
-import { frameOf } from "./sample-frame.ts";
+import { frameOf } from "../../fixtures/sample-frame.ts";
 
 const window = (center: number, width: number, name: "LINEAR" | "LINEAR_EXACT" | "SIGMOID"): ViewVoi => ({
   kind: "window",

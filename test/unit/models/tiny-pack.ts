@@ -1,4 +1,3 @@
-import type { PixelFrame } from "../../../core/frame.ts";
 import type { PackSummary } from "../../../core/model-pack.ts";
 import type { Question } from "../../../core/question.ts";
 import type { InstanceUid, SeriesUid, StudyUid } from "../../../core/study.ts";
@@ -12,6 +11,7 @@ import { OrtLanguageModel } from "../../../models/runtime/language-model.ts";
 import { ReaderPool } from "../../../models/runtime/reader-pool.ts";
 import { OrtVisionModel } from "../../../models/runtime/vision-model.ts";
 import { ChatTemplate } from "../../../models/text/chat-template.ts";
+import { frameOf } from "../../fixtures/sample-frame.ts";
 import { normals, tiny, tinyDecoder, tinyEmbedding } from "./tiny-decoder.ts";
 import { tinyTokenizer } from "./tiny-tokenizer.ts";
 
@@ -132,26 +132,12 @@ export function packsOf(pack: LoadedPack): Packs {
 /** A radiograph of noise, `seed` says which. */
 export function tinyRequest(question: Partial<Question> = {}, seed = 1): AnswerRequest {
   const random = normals(seed);
-  const frame: PixelFrame = {
+  const values = Uint8Array.from({ length: 4800 }, () => Math.max(0, Math.min(255, 128 + 40 * random())));
+  const frame = frameOf(values, {
     rows: 80,
     columns: 60,
-    samplesPerPixel: 1,
-    bitsAllocated: 8,
-    bitsStored: 8,
-    signed: false,
-    photometric: "MONOCHROME2",
-    values: Uint8Array.from({ length: 4800 }, () => Math.max(0, Math.min(255, 128 + 40 * random()))),
-    modalityTransform: { type: "identity" },
     voiWindows: [{ center: 128, width: 256, function: "LINEAR", explanation: "" }],
-    voiTables: [],
-    palette: null,
-    presentationInverse: false,
-    padding: null,
-    spacing: null,
-    aspect: 1,
-    placement: { orientation: null, position: null, patientOrientation: null },
-    warnings: [],
-  };
+  });
   const view = {
     source: { file: "x.dcm", sha256: "0" },
     frame: 1,

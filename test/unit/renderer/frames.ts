@@ -3,33 +3,23 @@ import { encodeFrame } from "../../../core/frame-codec.ts";
 import { appError } from "../../../core/errors.ts";
 import type { FrameRef, FrameSummary, PixelFrame } from "../../../core/frame.ts";
 import type { InstanceUid, Series, SeriesUid, Study, StudyUid } from "../../../core/study.ts";
+import { frameOf } from "../../fixtures/sample-frame.ts";
 
 /** Frames and studies made by hand for tests of the renderer. */
 
 export function grey(part: Partial<PixelFrame> = {}): PixelFrame {
   const rows = part.rows ?? 4;
   const columns = part.columns ?? 6;
-  return {
+  return frameOf(part.values ?? new Int16Array(rows * columns), {
     rows,
     columns,
     samplesPerPixel: 1,
     bitsAllocated: 16,
     bitsStored: 16,
     signed: true,
-    photometric: "MONOCHROME2",
-    values: new Int16Array(rows * columns),
-    modalityTransform: { type: "identity" },
     voiWindows: [{ center: 40, width: 400, function: "LINEAR", explanation: "" }],
-    voiTables: [],
-    palette: null,
-    presentationInverse: false,
-    padding: null,
-    spacing: null,
-    aspect: 1,
-    placement: { orientation: null, position: null, patientOrientation: null },
-    warnings: [],
     ...part,
-  };
+  });
 }
 
 export const study = { studyInstanceUid: "1.1" as StudyUid } as Study;

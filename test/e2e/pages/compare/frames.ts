@@ -1,5 +1,6 @@
 import type { PixelFrame, StoredValues } from "../../../../core/frame.ts";
 import type { Presentation } from "../../../../renderer/viewport/presentation.ts";
+import { frameOf as sampleFrame } from "../../../fixtures/sample-frame.ts";
 
 export interface CompareCase {
   readonly name: string;
@@ -11,27 +12,7 @@ const rows = 64;
 const plain: Presentation = { voi: null, invert: false };
 
 function frameOf(values: StoredValues, part: Partial<PixelFrame>): PixelFrame {
-  return {
-    rows,
-    columns,
-    samplesPerPixel: 1,
-    bitsAllocated: values.BYTES_PER_ELEMENT * 8,
-    bitsStored: values.BYTES_PER_ELEMENT * 8,
-    signed: values instanceof Int16Array || values instanceof Int8Array || values instanceof Int32Array,
-    photometric: "MONOCHROME2",
-    values,
-    modalityTransform: { type: "identity" },
-    voiWindows: [],
-    voiTables: [],
-    palette: null,
-    presentationInverse: false,
-    padding: null,
-    spacing: null,
-    aspect: 1,
-    placement: { orientation: null, position: null, patientOrientation: null },
-    warnings: [],
-    ...part,
-  };
+  return sampleFrame(values, { rows, columns, ...part });
 }
 
 /** A ramp over `low` to `high` with no two neighbouring rows alike, so that a shift or a flip is seen. */

@@ -3,6 +3,7 @@ import type { PixelFrame } from "../../../../core/frame.ts";
 import type { Rectangle, Turn, View } from "../../../../core/view.ts";
 import { frameToInput, inputToFrame, wholePixelCrop } from "../../../../models/image/mapping.ts";
 import { normalisePixels, prepareView } from "../../../../models/image/prepare-view.ts";
+import { frameOf } from "../../../fixtures/sample-frame.ts";
 
 const spec = {
   width: 128,
@@ -19,26 +20,8 @@ function markedFrame(columns: number, rows: number, mark: Rectangle): PixelFrame
   for (let y = mark.y; y < mark.y + mark.height; y += 1) {
     values.fill(255, y * columns + mark.x, y * columns + mark.x + mark.width);
   }
-  return {
-    rows,
-    columns,
-    samplesPerPixel: 1,
-    bitsAllocated: 8,
-    bitsStored: 8,
-    signed: false,
-    photometric: "MONOCHROME2",
-    values,
-    modalityTransform: { type: "identity" },
-    voiWindows: [{ center: 128, width: 256, function: "LINEAR", explanation: "" }],
-    voiTables: [],
-    palette: null,
-    presentationInverse: false,
-    padding: null,
-    spacing: null,
-    aspect: 1,
-    placement: { orientation: null, position: null, patientOrientation: null },
-    warnings: [],
-  };
+  const voiWindows = [{ center: 128, width: 256, function: "LINEAR" as const, explanation: "" }];
+  return frameOf(values, { rows, columns, voiWindows });
 }
 
 function viewOf(crop: Rectangle | null, turn: Turn): View {
