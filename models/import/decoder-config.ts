@@ -36,6 +36,18 @@ export interface DecoderConfig {
   readonly tiedEmbedding: boolean;
 }
 
+/** What most decoders do not have. */
+export const plainDecoder = {
+  localRotary: null,
+  window: null,
+  windowLayers: [],
+  normOffset: 0,
+  attentionCap: 0,
+  logitCap: 0,
+  embeddingScale: 1,
+  imagesSeeThemselves: false,
+} as const;
+
 const limits: Readonly<Partial<Record<keyof DecoderConfig, number>>> = {
   layers: 512,
   hidden: 65_536,

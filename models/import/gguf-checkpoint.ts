@@ -1,7 +1,7 @@
 import { appError } from "../../core/errors.ts";
 import { openByteSource } from "./byte-source.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { checkDecoderConfig, type DecoderConfig } from "./decoder-config.ts";
+import { checkDecoderConfig, plainDecoder, type DecoderConfig } from "./decoder-config.ts";
 import { checkRows, readGguf, type GgufFile } from "./gguf-reader.ts";
 import { ggufRotary, ropeFactorTensor } from "./gguf-rotary.ts";
 import { ggufTokenizer } from "./gguf-tokenizer.ts";
@@ -63,6 +63,7 @@ export async function ggufDecoderConfig(file: GgufFile): Promise<DecoderConfig> 
   if (embedding === undefined)
     throw appError("model-file-damaged", "The GGUF file lacks the tensor token_embd.weight.");
   return {
+    ...plainDecoder,
     architecture,
     layers: number("block_count"),
     hidden,
@@ -73,16 +74,8 @@ export async function ggufDecoderConfig(file: GgufFile): Promise<DecoderConfig> 
     vocabulary: embedding.shape[0] as number,
     contextLength: positions.context,
     rotary: positions.rotary,
-    localRotary: null,
-    window: null,
-    windowLayers: [],
     normEpsilon: number("attention.layer_norm_rms_epsilon"),
-    normOffset: 0,
     attentionScale: 1 / Math.sqrt(headSize),
-    attentionCap: 0,
-    logitCap: 0,
-    embeddingScale: 1,
-    imagesSeeThemselves: false,
     biases,
     tiedEmbedding: !file.tensors.has("output.weight"),
   };

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { appError } from "../../core/errors.ts";
-import { checkDecoderConfig, type DecoderConfig } from "./decoder-config.ts";
+import { checkDecoderConfig, plainDecoder, type DecoderConfig } from "./decoder-config.ts";
 import { decoderArchitecture, decoderOfType } from "./decoders/known-decoders.ts";
 import { contextOf, hfDecoderSchema, rotaryOf, type HfDecoderSettings } from "./hf-settings.ts";
 import type { TensorSource } from "./tensor-source.ts";
@@ -25,6 +25,7 @@ export function hfDecoderConfig(json: object, architecture?: string): DecoderCon
   const rotary = rotaryOf(settings, "full_attention");
   const bias = settings.attention_bias === true;
   return checkDecoderConfig({
+    ...plainDecoder,
     architecture: own,
     layers: settings.num_hidden_layers,
     hidden: settings.hidden_size,
@@ -35,16 +36,8 @@ export function hfDecoderConfig(json: object, architecture?: string): DecoderCon
     vocabulary: settings.vocab_size,
     contextLength: contextOf(settings),
     rotary,
-    localRotary: null,
-    window: null,
-    windowLayers: [],
     normEpsilon: settings.rms_norm_eps,
-    normOffset: 0,
     attentionScale: 1 / Math.sqrt(headSize),
-    attentionCap: 0,
-    logitCap: 0,
-    embeddingScale: 1,
-    imagesSeeThemselves: false,
     biases: { qkv: bias, output: bias, mlp: settings.mlp_bias === true },
     tiedEmbedding: settings.tie_word_embeddings ?? false,
     ...known.settings(settings),
