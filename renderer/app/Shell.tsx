@@ -66,8 +66,10 @@ export function Shell({ client, archive }: ShellProps) {
 
   /** Another file of an image is shown from now on: pictures and frames that were read before are out of date. */
   async function fileChosen(studyInstanceUid: StudyUid) {
-    if (study?.studyInstanceUid === studyInstanceUid) await load(study);
-    setChoices(choices + 1);
+    // Not the state of when the choice was made: another study may have been opened before it was done.
+    const opened = store.getState().study;
+    if (opened?.studyInstanceUid === studyInstanceUid) await load(opened);
+    setChoices((count) => count + 1);
   }
 
   // A reload comes back to the study that was open.

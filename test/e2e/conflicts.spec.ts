@@ -56,7 +56,7 @@ test("a second file of an image is marked, compared, shown instead, and taken ba
   const other = again.getByRole("dialog", { name: "More than one file for an image" });
   await expect(other.getByText(/^Chosen \d{4}-\d\d-\d\d \d\d:\d\d\.$/)).toBeVisible();
   await other.getByRole("button", { name: "Show this one" }).click();
-  await expect(other.getByRole("row", { name: /WindowCenter/ })).toBeVisible();
+  await expect(again.getByText("The study shows this file now.")).toBeVisible();
   await again.keyboard.press("Escape");
   await openStudy(again, "Kowalska");
   await expect(again.getByTestId("stage")).toHaveAttribute("data-shown", "2");
