@@ -11,7 +11,8 @@ export default defineConfig({
   // Hosts, archives and models share two cores at the least.
   workers: 1,
   timeout: 240_000,
-  expect: { timeout: 20_000 },
+  // What is traced (test/network) takes its time.
+  expect: { timeout: process.env["MEDITRON_TRACED"] ? 120_000 : 20_000 },
   reporter: [["list"]],
   forbidOnly: true,
   // For both projects: without an Electron runtime the second one's tests are skipped, after a browser was started.

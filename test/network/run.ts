@@ -85,7 +85,7 @@ async function endToEnd(): Promise<Step> {
   const options = ["--project", "chromium", "--reporter", "line", "--timeout", "1200000"];
   const args = [playwright, "test", "-c", config, ...options, ...specs];
   const result = await traced([process.execPath, ...args], {
-    env: { ...process.env, NODE_ENV: "test", MEDITRON_CHROMIUM: chromium },
+    env: { ...process.env, NODE_ENV: "test", MEDITRON_CHROMIUM: chromium, MEDITRON_TRACED: "1" },
     cwd: root,
     show: true,
   });
