@@ -4,9 +4,8 @@ import type { ArchiveStatus, KeyProtection } from "../../core/settings.ts";
 import { Button } from "../ui/Button.tsx";
 import { Choice } from "../ui/Choice.tsx";
 import { ErrorNotice } from "../ui/ErrorNotice.tsx";
-import { Field } from "../ui/Field.tsx";
 import { desktopBridge } from "./bridge.ts";
-import { passphraseProblem } from "./passphrase.ts";
+import { NewPassphraseFields, useNewPassphrase } from "./NewPassphrase.tsx";
 import { protectionWords } from "./protection-words.ts";
 import { Restore } from "./Restore.tsx";
 import { RecoveryKey } from "./RecoveryKey.tsx";
@@ -20,15 +19,14 @@ interface FirstStartProps {
 export function FirstStart({ client, archive, onDone }: FirstStartProps) {
   const { protections, dataFolder } = archive;
   const [protection, setProtection] = useState<KeyProtection>(protections[0] ?? "passphrase");
-  const [passphrase, setPassphrase] = useState("");
-  const [repeated, setRepeated] = useState("");
+  const chosen = useNewPassphrase();
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const [restoring, setRestoring] = useState(false);
   const [recoveryKey, setRecoveryKey] = useState<string | null>(null);
 
-  const problem = protection === "passphrase" ? passphraseProblem(passphrase, repeated) : null;
+  const problem = protection === "passphrase" ? chosen.problem : null;
 
   async function make(event: FormEvent) {
     event.preventDefault();
@@ -39,7 +37,7 @@ export function FirstStart({ client, archive, onDone }: FirstStartProps) {
     try {
       const made = await client.call("archive.create", {
         protection,
-        passphrase: protection === "passphrase" ? passphrase : null,
+        passphrase: protection === "passphrase" ? chosen.passphrase : null,
       });
       setRecoveryKey(made.recoveryKey);
     } catch (thrown) {
@@ -79,23 +77,7 @@ export function FirstStart({ client, archive, onDone }: FirstStartProps) {
           ))}
         </fieldset>
         {protection === "passphrase" && (
-          <div className="gate-pair">
-            <Field
-              label="Passphrase"
-              type="password"
-              autoComplete="new-password"
-              value={passphrase}
-              onChange={(event) => setPassphrase(event.target.value)}
-            />
-            <Field
-              label="Passphrase again"
-              type="password"
-              autoComplete="new-password"
-              value={repeated}
-              error={tried ? problem : null}
-              onChange={(event) => setRepeated(event.target.value)}
-            />
-          </div>
+          <NewPassphraseFields chosen={chosen} name="Passphrase" tried={tried} />
         )}
         {error !== null && <ErrorNotice title="The archive was not made" error={error} />}
         <p className="muted small path">Data folder: {dataFolder}</p>

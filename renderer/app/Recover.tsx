@@ -3,7 +3,7 @@ import type { Client } from "../../core/client.ts";
 import { Button } from "../ui/Button.tsx";
 import { ErrorNotice } from "../ui/ErrorNotice.tsx";
 import { Field } from "../ui/Field.tsx";
-import { passphraseProblem } from "./passphrase.ts";
+import { NewPassphraseFields, useNewPassphrase } from "./NewPassphrase.tsx";
 
 interface RecoverProps {
   readonly client: Client;
@@ -15,24 +15,22 @@ interface RecoverProps {
 /** Opens the archive with the recovery key and sets a new passphrase. */
 export function Recover({ client, reason, onBack, onDone }: RecoverProps) {
   const [recoveryKey, setRecoveryKey] = useState("");
-  const [passphrase, setPassphrase] = useState("");
-  const [repeated, setRepeated] = useState("");
+  const chosen = useNewPassphrase();
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
-  const problem = passphraseProblem(passphrase, repeated);
 
   async function recover(event: FormEvent) {
     event.preventDefault();
     setTried(true);
-    if (problem || busy) return;
+    if (chosen.problem || busy) return;
     setBusy(true);
     setError(null);
     try {
       await client.call("archive.recover", {
         recoveryKey: recoveryKey.trim(),
         protection: "passphrase",
-        passphrase,
+        passphrase: chosen.passphrase,
       });
       onDone();
     } catch (thrown) {
@@ -57,23 +55,7 @@ export function Recover({ client, reason, onBack, onDone }: RecoverProps) {
           value={recoveryKey}
           onChange={(event) => setRecoveryKey(event.target.value)}
         />
-        <div className="gate-pair">
-          <Field
-            label="New passphrase"
-            type="password"
-            autoComplete="new-password"
-            value={passphrase}
-            onChange={(event) => setPassphrase(event.target.value)}
-          />
-          <Field
-            label="New passphrase again"
-            type="password"
-            autoComplete="new-password"
-            value={repeated}
-            error={tried ? problem : null}
-            onChange={(event) => setRepeated(event.target.value)}
-          />
-        </div>
+        <NewPassphraseFields chosen={chosen} name="New passphrase" tried={tried} />
         {error !== null && <ErrorNotice title="Not opened" error={error} />}
         <div className="gate-actions">
           {onBack && (
