@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import { isFrame, type Log, shortFrame } from "./log.ts";
 
 /** A child says so much about a failure of its own: the procedure, the kind of error and its system code. */
-const failureLine = /^[A-Za-z]{1,40} failed: [A-Za-z]{1,40} ?[A-Z0-9_a-z]{0,40}$/;
+const failureLine = /^[A-Za-z]{1,40} failed: [A-Za-z]{1,40}(?: [A-Za-z0-9_-]{1,40})?$/;
 
 /**
  * Puts what a child process prints into the log: its failure lines and stack frames. Of everything else (messages

@@ -95,12 +95,14 @@ describe("what a child process prints", () => {
     logChildOutput(output, "archive", { write: (entry) => void entries.push(entry) });
     output.write("importPaths failed: Error ENOE");
     output.write("NT\n    at open (/app/dist/archive/process.js:10:2)\nDOE^JANE is damaged\n");
+    output.write("readFrame failed: AppError archive-damaged\n");
     output.end("readFrame failed: DOE^JANE x y\n");
     await finished(output.resume());
     expect(entries).toEqual([
       { where: "archive", what: "importPaths failed: Error ENOENT" },
       { where: "archive", what: "at open (dist/archive/process.js:10:2)" },
       { where: "archive", what: "1 other lines" },
+      { where: "archive", what: "readFrame failed: AppError archive-damaged" },
       { where: "archive", what: "1 other lines" },
     ]);
   });
