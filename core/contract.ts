@@ -204,6 +204,15 @@ export const contract = {
     loadEventSchema,
   ),
 
+  /** How fast a pack (null: the one chosen in the settings) is on this machine. */
+  "models.bench": stream(
+    v.object({
+      pack: v.nullable(v.string()),
+      rounds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 5),
+    }),
+    evaluationEventSchema,
+  ),
+
   /** Removes a pack that was added to the data folder; the one that came with the app stays. */
   "models.remove": call(v.object({ name: packName }), done),
 

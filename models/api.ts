@@ -83,6 +83,11 @@ export interface InferenceApi {
     input: { source: string; targetFolder: string; name: string; baseConfig?: string | null },
     signal: AbortSignal,
   ): AsyncGenerator<ModelProgress, void, void>;
+  /** How fast a pack (null: the default one) is here; medians over `rounds`. */
+  bench(
+    input: { pack: string | null; rounds: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<EvaluationEvent, void, void>;
   /** The image files that an evaluation needs, absolute; the host reads them through the archive process. */
   planEvaluation(input: EvaluationInput, signal: AbortSignal): Promise<{ files: string[] }>;
   /** `images`: one a planned file, in the plan's order. */
@@ -104,6 +109,7 @@ export const inferenceKinds: ApiKinds<InferenceApi> = {
   packSignature: "call",
   checkPack: "stream",
   importModel: "stream",
+  bench: "stream",
   planEvaluation: "call",
   evaluate: "stream",
 };

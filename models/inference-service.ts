@@ -2,6 +2,7 @@ import type { PackSummary } from "../core/model-pack.ts";
 import { answer, groundSaved } from "./answer.ts";
 import type { InferenceApi } from "./api.ts";
 import { groundingView } from "./bind-question.ts";
+import { benchPack } from "./bench/bench-pack.ts";
 import { bindEvalModel } from "./bind-eval-model.ts";
 import { evaluate, planEvaluation } from "./eval/evaluate.ts";
 import { appError } from "../core/errors.ts";
@@ -56,6 +57,14 @@ export function createInferenceService(openers: RuntimeOpeners): InferenceApi {
       }
     },
     importModel: (input, signal) => importModel(input, signal),
+    async *bench({ pack, rounds }, signal) {
+      const lease = await packs.lease(pack, signal);
+      try {
+        yield* benchPack(lease.pack, rounds, signal);
+      } finally {
+        lease.release();
+      }
+    },
     planEvaluation: async (input) => ({ files: await planEvaluation(input) }),
     async *evaluate({ evaluation, images }, signal) {
       const lease = await packs.lease(evaluation.pack, signal);

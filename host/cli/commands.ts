@@ -12,6 +12,7 @@ import { exportCommand } from "./commands/export.ts";
 import { importCommand } from "./commands/import.ts";
 import { listCommand } from "./commands/list.ts";
 import {
+  modelsBenchCommand,
   modelsImportCommand,
   modelsListCommand,
   modelsRemoveCommand,
@@ -35,6 +36,7 @@ export const commands: readonly Command[] = [
   modelsImportCommand,
   modelsSignCommand,
   modelsVerifyCommand,
+  modelsBenchCommand,
   modelsRemoveCommand,
   ...evalCommands,
   sampleCommand,

@@ -16,6 +16,7 @@ export function modelProcedures(
   | "models.sign"
   | "models.signature"
   | "models.import"
+  | "models.bench"
   | "models.remove"
 > {
   const ownPack = (name: string) => path.join(context.folders.data, "packs", name);
@@ -68,6 +69,10 @@ export function modelProcedures(
         },
         signal,
       );
+    },
+    async *"models.bench"({ pack, rounds }, signal) {
+      const chosen = pack ?? (await context.settings.read()).pack;
+      yield* (await inference(signal)).bench({ pack: chosen, rounds }, signal);
     },
     async "models.remove"({ name }) {
       const folder = ownPack(name);

@@ -1,0 +1,173 @@
+import { cpus, loadavg, totalmem } from "node:os";
+import type { EvaluationEvent } from "../../core/evaluation.ts";
+import type { HeaderFacts } from "../../core/frame.ts";
+import type { ModelInput } from "../api.ts";
+import { promptFor } from "../bind-question.ts";
+import { bindEvalModel } from "../bind-eval-model.ts";
+import { groundForced, groundingRequest } from "../eval/forced-answer.ts";
+import { seededRandom } from "../evidence/noise.ts";
+import type { LoadedPack } from "../loaded-pack.ts";
+import { type PromptReader, promptLength } from "../runtime/prompt-reader.ts";
+
+/** Tokens that stand before those decoded. */
+const contexts = [128, 1024, 3000] as const;
+const decodedTokens = 32;
+const promptTokens = 512;
+
+/** One figure a name: tokens a second for `decode@CONTEXT` and `prefill@TOKENS`, milliseconds for `…_ms`. */
+type Sample = Readonly<Record<string, number>>;
+
+/**
+ * How fast a pack is on this machine: reading and saying text, the first token about a new image, a further question
+ * about the same one, and the evidence of one sentence. Texts and images are random: their content costs nothing.
+ * Medians over `rounds`; the evidence is tested once. @throws cancelled, model-failed
+ */
+export async function* benchPack(
+  pack: LoadedPack,
+  rounds: number,
+  signal: AbortSignal,
+): AsyncGenerator<EvaluationEvent, void, void> {
+  const samples: Sample[] = [];
+  // The first round makes what is made once (caches, buffers) and does not count.
+  for (let round = 0; round <= rounds; round++) {
+    yield { type: "progress", text: "speed", fraction: round / (rounds + 2), remaining_ms: null };
+    const sample = { ...(await textSpeed(pack, signal)), ...(await imageTimes(pack, round, signal)) };
+    if (round > 0) samples.push(sample);
+  }
+  yield { type: "progress", text: "evidence", fraction: (rounds + 1) / (rounds + 2), remaining_ms: null };
+  const evidence = await evidenceTime(pack, signal);
+  const { name, version, digest } = pack.summary;
+  const names = Object.keys(samples[0] ?? {});
+  const medians = Object.fromEntries(
+    names.map((figure) => [figure, median(samples.map((sample) => sample[figure]!))]),
+  );
+  const rss = Math.round(process.memoryUsage().rss / 1e6);
+  yield {
+    type: "done",
+    report: {
+      machine: {
+        processor: cpus()[0]?.model ?? "",
+        cores: cpus().length,
+        memory_gb: Math.round(totalmem() / 1e9),
+        load: loadavg()[0],
+      },
+      pack: { name, version, digest },
+      provider: pack.provider,
+      rounds,
+      engines: { ours: { ...medians, ...evidence, rss_mb: rss } },
+    },
+  };
+}
+
+async function textSpeed({ language }: LoadedPack, signal: AbortSignal): Promise<Sample> {
+  const sample: Record<string, number> = {};
+  const ids = (count: number) =>
+    Array.from({ length: count }, (_, i) => (i * 7919 + 101) % language.vocabulary);
+  const cache = language.createCache();
+  try {
+    const room = language.contextLength - decodedTokens;
+    const reading = Math.min(promptTokens, room);
+    const prompt = await language.embed(ids(reading), signal);
+    const readingMs = await timed(() =>
+      language.forward({ cache, embeddings: prompt, rows: [reading - 1] }, signal),
+    );
+    sample[`prefill@${reading}`] = (1000 * reading) / readingMs;
+    for (const context of contexts.filter((tokens) => tokens <= room)) {
+      cache.truncate(Math.min(cache.length, context));
+      const missing = context - cache.length;
+      if (missing > 0) {
+        const embeddings = await language.embed(ids(missing), signal);
+        await language.forward({ cache, embeddings, rows: [] }, signal);
+      }
+      const steps: number[] = [];
+      for (let step = 0; step < decodedTokens; step++) {
+        const embeddings = await language.embed([101 + step], signal);
+        steps.push(await timed(() => language.forward({ cache, embeddings, rows: [0] }, signal)));
+      }
+      sample[`decode@${context}`] = 1000 / median(steps);
+    }
+    return sample;
+  } finally {
+    await cache.dispose();
+  }
+}
+
+async function imageTimes(pack: LoadedPack, seed: number, signal: AbortSignal): Promise<Sample> {
+  const reader = pack.readers.create();
+  try {
+    const started = performance.now();
+    const images = await pack.encoder.encode([noiseImage(pack, seed)], signal);
+    const ask = (question: string) => firstToken(pack, reader, { question, images }, signal);
+    await ask("What does the image show?");
+    const first = performance.now() - started;
+    const followUp = await timed(() => ask("Is there anything else that is not normal?"));
+    return { first_token_image_ms: first, follow_up_ms: followUp };
+  } finally {
+    await reader.dispose();
+  }
+}
+
+async function firstToken(
+  pack: LoadedPack,
+  reader: PromptReader,
+  { question, images }: { question: string; images: Awaited<ReturnType<LoadedPack["encoder"]["encode"]>> },
+  signal: AbortSignal,
+): Promise<void> {
+  const parts = promptFor(pack, { question, choices: null, facts: factsOf(pack) }, images);
+  await reader.read({ parts, rows: [promptLength(parts) - 1] }, signal);
+}
+
+/** Of a sentence that is tested to its end, whatever is found. */
+async function evidenceTime(pack: LoadedPack, signal: AbortSignal): Promise<Sample> {
+  const reader = pack.readers.create();
+  try {
+    const model = bindEvalModel(pack, reader);
+    const input = noiseImage(pack, 0);
+    const content = { x: 0, y: 0, width: input.width, height: input.height };
+    const view = { input, content, toFrame: (rectangle: typeof content) => rectangle };
+    const question = { question: "Is there an abnormality?", choices: null, facts: factsOf(pack) };
+    const answer = { question, text: "There is an abnormality.", view, seed: 0 };
+    const options = { calibration: null, budgetSeconds: null, references: true };
+    const started = performance.now();
+    const { evaluations } = await groundForced(groundingRequest(model, answer, options), signal);
+    const spent = performance.now() - started;
+    return {
+      grounding_sentence_ms: Math.round(spent),
+      evaluations,
+      evaluation_ms: Math.round(spent / Math.max(1, evaluations)),
+    };
+  } finally {
+    await reader.dispose();
+  }
+}
+
+function noiseImage({ image }: LoadedPack, seed: number): ModelInput {
+  const random = seededRandom(seed + 1);
+  const { width, height } = image;
+  const pixels = Uint8Array.from({ length: width * height }, () => Math.floor(random() * 256));
+  return { width, height, channels: 1, pixels };
+}
+
+/** An image that the pack is for. */
+function factsOf({ summary }: LoadedPack): HeaderFacts {
+  const [first] = summary.intendedFor;
+  return {
+    modality: first?.modalities[0] ?? null,
+    bodyPart: first?.bodyParts[0] ?? null,
+    view: first?.views[0] ?? null,
+  };
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+}
+
+/** To three digits: more would be noise. */
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const value = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return Number(value.toPrecision(3));
+}

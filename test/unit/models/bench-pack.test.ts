@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import type { EvaluationEvent } from "../../../core/evaluation.ts";
+import { benchPack } from "../../../models/bench/bench-pack.ts";
+import { never } from "./tiny-model.ts";
+import { openTinyPack } from "./tiny-pack.ts";
+
+test("a pack is measured with what its context holds, and progress is told", async () => {
+  const pack = await openTinyPack();
+  const events: EvaluationEvent[] = [];
+  try {
+    for await (const event of benchPack(pack, 1, never)) events.push(event);
+  } finally {
+    await pack.dispose();
+  }
+  const done = events.at(-1);
+  if (done?.type !== "done") throw new Error("no report");
+  const fractions = events.flatMap((event) => (event.type === "progress" ? [event.fraction] : []));
+  expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
+  const { ours } = done.report["engines"] as { ours: Record<string, number> };
+  const { contextLength } = pack.language;
+  const contexts = [128, 1024, 3000].filter((context) => context + 32 <= contextLength);
+  const expected = [
+    `prefill@${Math.min(512, contextLength - 32)}`,
+    ...contexts.map((context) => `decode@${context}`),
+    "first_token_image_ms",
+    "follow_up_ms",
+    "grounding_sentence_ms",
+    "evaluations",
+    "evaluation_ms",
+    "rss_mb",
+  ];
+  expect(Object.keys(ours)).toEqual(expected);
+  for (const value of Object.values(ours)) expect(value).toBeGreaterThanOrEqual(0);
+  expect(ours["evaluations"]).toBeGreaterThan(1);
+});
+
+test("a stop ends it between two runs", async () => {
+  const pack = await openTinyPack();
+  const stop = new AbortController();
+  const measuring = benchPack(pack, 100, stop.signal);
+  await measuring.next();
+  stop.abort();
+  await expect(measuring.next()).rejects.toMatchObject({ code: "cancelled" });
+  // The pack still answers.
+  expect(await pack.language.embed([1], never)).toHaveLength(pack.language.hidden);
+  await pack.dispose();
+});
