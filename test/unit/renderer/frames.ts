@@ -45,7 +45,7 @@ export function seriesOf(uid: string, counts: readonly number[]): Series {
 }
 
 /** A client whose frames arrive when the test says so: `release` answers what waits for a frame. */
-export function slowFrames(frameOf: (ref: FrameRef) => PixelFrame | Error) {
+export function slowFrames(answerTo: (ref: FrameRef) => PixelFrame | Error) {
   const waiting = new Map<string, (() => void)[]>();
   const asked: string[] = [];
   const key = (ref: FrameRef) => `${ref.sopInstanceUid}#${ref.frame}`;
@@ -54,7 +54,7 @@ export function slowFrames(frameOf: (ref: FrameRef) => PixelFrame | Error) {
       new Promise<Uint8Array>((resolve, reject) => {
         asked.push(key(ref));
         const answer = () => {
-          const frame = frameOf(ref);
+          const frame = answerTo(ref);
           if (frame instanceof Error) reject(frame);
           else resolve(encodeFrame(frame));
         };

@@ -19,7 +19,7 @@ afterEach(() => archive.remove());
 const { signal } = new AbortController();
 const tools = {
   readHeader,
-  compare: (files: Parameters<typeof compareFiles>[0]) => compareFiles(files, signal),
+  compare: (both: Parameters<typeof compareFiles>[0]) => compareFiles(both, signal),
 };
 const uids = { study: "1.1", series: "1.1.1", instance: "1.1.1.1" };
 const study = uids.study as StudyUid;

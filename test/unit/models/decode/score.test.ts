@@ -82,14 +82,14 @@ describe.each(runtimes)("through $name", ({ name, open }) => {
   /** The model with the number of tokens of each run told. */
   function watched(lengths: number[]): LanguageModel {
     return new Proxy(model, {
-      get(target, name) {
-        if (name === "forward") {
+      get(target, property) {
+        if (property === "forward") {
           return (request: ForwardRequest, signal: AbortSignal) => {
             lengths.push(request.embeddings.length / tiny.hidden);
             return target.forward(request, signal);
           };
         }
-        const value: unknown = Reflect.get(target, name, target);
+        const value: unknown = Reflect.get(target, property, target);
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
@@ -148,7 +148,7 @@ describe.each(runtimes)("through $name", ({ name, open }) => {
     );
 
     test("the images used least recently are forgotten when there are too many", () => {
-      const part = new Float32Array(3 * 1024 * 1024);
+      const part = new Float32Array(6 * 1024 * 1024);
       const kept = new KeptImages();
       const images = [1, 2, 3, 4].map((seed) => image(seed));
       const cached = { from: 1, tokens: 1, parts: [part] };
