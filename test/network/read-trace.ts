@@ -76,6 +76,8 @@ function readPrograms(lines: readonly Line[]): Map<string, string> {
   for (const { pid, rest } of lines) {
     if (!rest.startsWith("execve(") || / = -1 /.test(rest)) continue;
     const known = roles.find(([pattern]) => pattern.test(rest));
+    // The program that it was forked from, once more: who it is stands with that one.
+    if (known === undefined && /^execve\("\/proc\/(?:self|\d+)\/exe"/.test(rest)) continue;
     started.set(pid, known?.[1] ?? `other: ${/^execve\("[^"]*?([^"/]+)"/.exec(rest)?.[1] ?? "program"}`);
   }
   return started;

@@ -56,4 +56,18 @@ describe("a trace of the network", () => {
     expect(report.processes).toEqual({ host: 1, archive: 1, chromium: 1 });
     expect(report.local).toEqual({ host: 1 });
   });
+
+  it.each([
+    ["100", "host"],
+    ["300", "chromium"],
+  ])("takes a process that starts its own program again for what it was: %s", (parent, role) => {
+    const again = [
+      "100 vfork() = 300",
+      '300 execve("/usr/bin/chromium", ["/usr/bin/chromium", "--headless"], 0x7ffe /* 30 vars */) = 0',
+      `${parent} clone(child_stack=NULL, flags=SIGCHLD) = 400`,
+      '400 execve("/proc/self/exe", ["/proc/self/exe", "--type=utility"], 0x7ffe /* 30 vars */) = 0',
+      `400 ${inet("10.1.2.3")} = 0`,
+    ];
+    expect(readTrace([host, ...again].join("\n")).findings).toMatchObject([{ role }]);
+  });
 });
