@@ -8,10 +8,10 @@ import { chooseAnswer } from "./decode/choices.ts";
 import { generate } from "./decode/generate.ts";
 import { createSampler } from "./decode/sampler.ts";
 import type { GroundingView } from "./evidence/model-access.ts";
+import { evidenceFailed } from "./evidence/left-out.ts";
 import { groundSentences } from "./ground-answer.ts";
 import type { LoadedPack } from "./loaded-pack.ts";
 import type { PackShelf } from "./pack-shelf.ts";
-
 import { type PromptPart, type PromptReader, promptLength } from "./runtime/prompt-reader.ts";
 import { factsOf, judgeScopes } from "./scope.ts";
 import { splitSentences } from "./text/sentences.ts";
@@ -222,7 +222,7 @@ async function* grounded(
   } catch (thrown) {
     const { code, message } = toAppError(thrown);
     if (code === "cancelled" || code === "internal") throw thrown;
-    return { ...before, warnings: [...before.warnings, `The evidence could not be tested: ${message}`] };
+    return { ...before, warnings: [...before.warnings, evidenceFailed(message)] };
   }
 }
 

@@ -3,6 +3,7 @@ import type { HeaderFacts } from "../core/frame.ts";
 import { bindQuestion } from "./bind-question.ts";
 import { writtenChoice } from "./decode/choices.ts";
 import { groundAnswer } from "./evidence/ground.ts";
+import { saysLeftOut } from "./evidence/left-out.ts";
 import type { GroundingView } from "./evidence/model-access.ts";
 import type { LoadedPack } from "./loaded-pack.ts";
 import type { PromptReader } from "./runtime/prompt-reader.ts";
@@ -40,7 +41,8 @@ export async function* groundSentences(
     budgetSeconds,
     seed: question.seed,
   };
-  let { timing, warnings } = answer;
+  let { timing } = answer;
+  let warnings = answer.warnings.filter((warning) => !saysLeftOut(warning));
   for await (const event of groundAnswer(request, signal)) {
     if (event.type === "progress") {
       yield {

@@ -5,6 +5,7 @@ import { findForeground, type Foreground } from "./foreground.ts";
 import { frameMap } from "./frame-map.ts";
 import type { GroundingEvent, GroundingRequest } from "./grounding-request.ts";
 import { createLedger } from "./ledger.ts";
+import { mapLeftOut } from "./left-out.ts";
 import { type EvidenceSearch, nextWindows, plannedEvaluations, searchStages } from "./map.ts";
 import { measureReliance, relianceEvaluations } from "./reliance.ts";
 import { planStand, type StandPlan } from "./stand.ts";
@@ -54,9 +55,7 @@ export async function* groundAnswer(
   if (searched.length === 0 || views.length === 0) return yield done();
   const estimateMs = work.remainingMs();
   if (budgetSeconds !== null && performance.now() - started + estimateMs > budgetSeconds * 1000) {
-    warnings.push(
-      `The evidence map was not computed: it would take about ${Math.ceil(estimateMs / 1000)} s. Start it by hand.`,
-    );
+    warnings.push(mapLeftOut(estimateMs / 1000));
     return yield done();
   }
 

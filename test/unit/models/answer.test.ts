@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Answer, type AnswerEvent, answerEventSchema, answerSchema } from "../../../core/question.ts";
 import type { AnswerRequest } from "../../../models/api.ts";
 import { answer, groundSaved } from "../../../models/answer.ts";
+import { evidenceFailed, mapLeftOut, saysLeftOut } from "../../../models/evidence/left-out.ts";
 import type { LoadedPack } from "../../../models/loaded-pack.ts";
 import { never } from "./tiny-model.ts";
 import { openTinyPack, packsOf, tinyRequest, tinySummary } from "./tiny-pack.ts";
@@ -168,7 +169,8 @@ describe("the evidence", () => {
     expect(found.answer.sentences[0]!.reliance).not.toBeNull();
 
     const request = tinyRequest({ choices: ["yes", "no"] });
-    const saved = (await ask(request)).answer;
+    const said = (await ask(request)).answer;
+    const saved = { ...said, warnings: ["Lossy compression.", mapLeftOut(40), evidenceFailed("no memory")] };
     const later: AnswerEvent[] = [];
     for await (const event of groundSaved(packsOf(pack), { request, answer: saved }, never))
       later.push(event);
@@ -177,6 +179,9 @@ describe("the evidence", () => {
       found.answer.sentences[0]!.reliance!.nats,
       3,
     );
+    // What was left out before is there now.
+    expect(last?.type === "done" && last.answer.warnings).toContain("Lossy compression.");
+    expect(last?.type === "done" && last.answer.warnings.some(saysLeftOut)).toBe(false);
   });
 
   test("of an answer by another pack version is not computed", async () => {
