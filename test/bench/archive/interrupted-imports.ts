@@ -68,14 +68,9 @@ export async function findProblems(
   return { images, problems };
 }
 
-/** Kills the archive process at `count` moments of one import, which goes on after each. */
-export async function killArchive(job: {
-  folder: string;
-  count: number;
-  seed: number;
-  files: number;
-}): Promise<Interruption[]> {
-  const [input, dataFolder] = [path.join(job.folder, "in"), path.join(job.folder, "data")];
+/** Kills the archive process at `count` moments of an import, each time of another archive; then the import goes on. */
+export async function killArchive(job: Job): Promise<Interruption[]> {
+  const input = path.join(job.folder, "in");
   await writeFiles(input, job.files);
   const tookMs = await timed(async () => {
     const child = await opened(path.join(job.folder, "whole"));
@@ -85,70 +80,76 @@ export async function killArchive(job: {
   const random = seededRandom(job.seed);
   const found: Interruption[] = [];
   for (let i = 0; i < job.count; i += 1) {
+    const dataFolder = path.join(job.folder, `data-${i}`);
+    const objects = path.join(dataFolder, "objects");
     const dying = await opened(dataFolder);
     const running = importAll(dying.api, input).catch(() => null);
     // Not a wait for something to happen: the moment is the input.
-    const afterMs = Math.floor((random() * tookMs) / job.count);
+    const afterMs = Math.floor(random() * tookMs);
     await new Promise((resolve) => setTimeout(resolve, afterMs));
     await dying.kill();
     await running;
     const readable = await filesWithText(dataFolder, patientName);
     const child = await opened(dataFolder);
-    const { images, problems } = await findProblems(child.api, path.join(dataFolder, "objects"));
-    const before = found.at(-1)?.images ?? 0;
-    if (images < before) problems.push(`${before - images} images were lost`);
+    const { images, problems } = await findProblems(child.api, objects);
     if (readable.length > 0) problems.push(`${readable.length} files with a name in the open`);
     const unfinished = await child.api.unfinishedImports({}, signal);
     if (images > 0 && images < job.files && unfinished.length !== 1)
       problems.push("the import was forgotten");
+    const done = await importAll(child.api, input);
+    if (done.imported !== job.files - images) problems.push(`${done.imported} went on behind ${images}`);
+    const after = await findProblems(child.api, objects);
+    problems.push(...after.problems);
+    if (after.images !== job.files) problems.push(`${after.images} images at the end`);
+    if ((await child.api.unfinishedImports({}, signal)).length > 0) problems.push("the import did not end");
     found.push({ moment: `archive process after ${afterMs} ms`, images, problems });
     await child.kill();
+    await rm(dataFolder, { recursive: true });
   }
-  const child = await opened(dataFolder);
-  const done = await importAll(child.api, input);
-  const { images, problems } = await findProblems(child.api, path.join(dataFolder, "objects"));
-  if (done.imported + done.duplicates !== job.files) problems.push("the import did not go on");
-  if (images !== job.files) problems.push(`${images} images at the end`);
-  if ((await child.api.unfinishedImports({}, signal)).length > 0) problems.push("the import did not end");
-  await child.kill();
-  return [...found, { moment: "the end", images, problems }];
+  return found;
 }
 
-/** Kills the host, run as the command line, at `count` moments; the next one goes on with --resume. */
-export async function killHost(job: {
-  folder: string;
-  count: number;
-  seed: number;
-  files: number;
-}): Promise<Interruption[]> {
-  const [input, data] = [path.join(job.folder, "in"), path.join(job.folder, "data")];
+interface Job {
+  readonly folder: string;
+  /** Moments. */
+  readonly count: number;
+  readonly seed: number;
+  readonly files: number;
+}
+
+/** Kills the host, run as the command line, at `count` moments of an import; then `import --resume` goes on. */
+export async function killHost(job: Job): Promise<Interruption[]> {
+  const input = path.join(job.folder, "in");
   await writeFiles(input, job.files);
-  const cli = (args: readonly string[]) => runCommand(args, { data, folder: job.folder });
-  const whole = runCommand(["import", input], { data: path.join(job.folder, "whole"), folder: job.folder });
+  const cliOn = (data: string): Cli => {
+    const place = { data: path.join(job.folder, data), folder: job.folder };
+    return (args) => runCommand(args, place);
+  };
+  const whole = cliOn("whole")(["import", input]);
   await whole.started;
   const tookMs = await timed(() => whole.ended);
   const random = seededRandom(job.seed);
   const found: Interruption[] = [];
   for (let i = 0; i < job.count; i += 1) {
-    const running = cli(i === 0 ? ["import", input] : ["import", "--resume"]);
+    const cli = cliOn(`data-${i}`);
+    const running = cli(["import", input]);
     await running.started;
-    const afterMs = Math.floor((random() * tookMs) / job.count);
+    const afterMs = Math.floor(random() * tookMs);
     await new Promise((resolve) => setTimeout(resolve, afterMs));
     running.child.kill("SIGKILL");
     await running.ended;
     const { images, problems } = await listed(cli);
-    const before = found.at(-1)?.images ?? 0;
-    if (images < before) problems.push(`${before - images} images were lost`);
     const readable = await filesWithText(job.folder, patientName, { except: input });
     if (readable.length > 0) problems.push(`${readable.length} files with a name in the open`);
+    // Where it came through, nothing is left to go on with.
+    await cli(["import", "--resume"]).ended;
+    const after = await listed(cli);
+    problems.push(...after.problems);
+    if (after.images !== job.files) problems.push(`${after.images} images at the end`);
     found.push({ moment: `host after ${afterMs} ms`, images, problems });
-    if (images === job.files) break;
+    await rm(path.join(job.folder, `data-${i}`), { recursive: true });
   }
-  // Where the last of them came through, nothing is left to go on with.
-  await cli(["import", "--resume"]).ended;
-  const { images, problems } = await listed(cli);
-  if (images !== job.files) problems.push(`${images} images at the end`);
-  return [...found, { moment: "the end", images, problems }];
+  return found;
 }
 
 type Cli = (args: readonly string[]) => Running;
