@@ -85,8 +85,8 @@ describe("work on the archive", () => {
 
   test("says what opens a backup, and that a key file is not in it", () => {
     expect(keyNeeded("passphrase", "your passphrase")).toContain("passphrase of this archive");
-    expect(keyNeeded("key-file", "/home/a/archive.keys")).toMatch(
-      /key file \/home\/a\/archive\.keys, .*not in the backup/,
+    expect(keyNeeded("key-file", "/keys/archive.keys")).toMatch(
+      /key file \/keys\/archive\.keys, .*not in the backup/,
     );
     expect(keyNeeded("safe-storage", "the key store of this computer")).toContain("recovery key alone");
   });
