@@ -23,11 +23,11 @@ import {
   fixtures,
   fixtureSource,
   floats,
-  greedy,
   logitsOf,
   never,
   relativeDifference,
   runImport,
+  sayGreedily,
   temporaryFolder,
 } from "./imported-language.ts";
 
@@ -109,12 +109,8 @@ describe("an export in the layout of transformers.js", () => {
     const worst = relativeDifference(logits, floats(expected.logits));
     if (process.env["PARITY_FIGURES"] !== undefined) console.log(`export ${worst.toExponential(1)}`);
     expect(worst).toBeLessThan(1e-3);
-    const said: number[] = [];
-    let row: Float32Array = logits.subarray(-language.vocabulary);
-    while (said.length < expected.greedy.length) {
-      said.push(greedy(row));
-      row = await reader.step(said.at(-1) as number, never);
-    }
+    const count = expected.greedy.length;
+    const said = await sayGreedily(reader, { logits, vocabulary: language.vocabulary, count });
     await reader.dispose();
     expect(said).toEqual(expected.greedy);
   });

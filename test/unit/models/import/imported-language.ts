@@ -7,6 +7,7 @@ import { importModel, type ImportInput } from "../../../../models/import/import-
 import { checkPack, type CheckedPack } from "../../../../models/pack/read-pack.ts";
 import type { LanguageModel } from "../../../../models/runtime/backend.ts";
 import { OrtLanguageModel } from "../../../../models/runtime/language-model.ts";
+import type { PromptReader } from "../../../../models/runtime/prompt-reader.ts";
 
 export const fixtures = fileURLToPath(new URL("../../../fixtures/models", import.meta.url));
 export const never = new AbortController().signal;
@@ -131,5 +132,19 @@ export async function greedyTokens(model: OrtLanguageModel, expected: ExpectedLa
     said.push(next[0] as number);
   }
   await cache.dispose();
+  return said;
+}
+
+/** Goes on greedily for `count` tokens behind a prompt that was read; `logits` end with its last row. */
+export async function sayGreedily(
+  reader: PromptReader,
+  { logits, vocabulary, count }: { logits: Float32Array; vocabulary: number; count: number },
+): Promise<number[]> {
+  const said: number[] = [];
+  let row = logits.subarray(-vocabulary);
+  while (said.length < count) {
+    said.push(greedy(row));
+    row = await reader.step(said.at(-1) as number, never);
+  }
   return said;
 }

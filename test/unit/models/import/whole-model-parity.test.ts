@@ -10,11 +10,11 @@ import { PromptReader, type PromptPart } from "../../../../models/runtime/prompt
 import { OrtVisionModel } from "../../../../models/runtime/vision-model.ts";
 import {
   fixtures,
-  greedy,
   importWholeModel,
   never,
   relativeDifference,
   temporaryFolder,
+  sayGreedily,
 } from "./imported-language.ts";
 
 /** test/fixtures/models/make-whole-model-fixtures.py: what HF transformers computes from the same files. */
@@ -112,12 +112,8 @@ describe.each(names)("an import of the whole model %s", (name) => {
     const worst = relativeDifference(logits, floats(expected.logits));
     if (process.env["PARITY_FIGURES"] !== undefined) console.log(`${name} logits ${worst.toExponential(1)}`);
     expect(worst).toBeLessThan(1e-3);
-    const said: number[] = [];
-    let row: Float32Array = logits.subarray(-language.vocabulary);
-    while (said.length < expected.greedy.length) {
-      said.push(greedy(row));
-      row = await reader.step(said.at(-1) as number, never);
-    }
+    const count = expected.greedy.length;
+    const said = await sayGreedily(reader, { logits, vocabulary: language.vocabulary, count });
     await reader.dispose();
     expect(said).toEqual(expected.greedy);
   });
