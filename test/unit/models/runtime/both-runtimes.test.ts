@@ -210,8 +210,7 @@ describe("where the C interface does not load", () => {
   });
 
   test("what a native library says of itself stays out of the settings", async () => {
-    const native = () =>
-      Promise.reject(new Error("/app/koffi.node: cannot open shared object file"));
+    const native = () => Promise.reject(new Error("/app/koffi.node: cannot open shared object file"));
     const { instead } = await openRuntime(openers(native));
     expect(instead).toBe("This machine does not let it call native functions.");
   });
