@@ -11,6 +11,7 @@ import { backupEventSchema, backupInfoSchema, checkEventSchema } from "./mainten
 import {
   packSignatureSchema,
   packSignerSchema,
+  packStandingSchema,
   packSummarySchema,
   providerStatusSchema,
 } from "./model-pack.ts";
@@ -175,6 +176,8 @@ export const contract = {
   "answers.modelInput": bytes(v.object({ pack: v.string(), view: viewSchema }), "image/png"),
 
   "models.list": call(nothing, v.array(packSummarySchema)),
+  /** Who signed each pack and whether it may be used here, with packs that cannot be read and are in no list. */
+  "models.standings": call(nothing, v.array(packStandingSchema)),
   "models.providers": call(nothing, v.array(providerStatusSchema)),
   "models.load": stream(v.object({ pack: v.nullable(v.string()) }), loadEventSchema),
   /** Checks every file of a pack against its digests. */

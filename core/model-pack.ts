@@ -86,6 +86,32 @@ export const packSignatureSchema = v.variant("status", [
 ]);
 export type PackSignature = v.InferOutput<typeof packSignatureSchema>;
 
+/** Who signed an installed pack, and whether it may be used on this machine. */
+export const packStandingSchema = v.object({
+  name: v.string(),
+  /** The pack's digest; null: its pack.json cannot be read, and `name` is its folder's. */
+  digest: v.nullable(v.string()),
+  signed: v.boolean(),
+  /** Whom the signature names. Checked only where `decision` says "trusted"; null: nobody, or it cannot be read. */
+  signer: v.nullable(packSignerSchema),
+  decision: v.variant("status", [
+    /** Came with the app, which is not asked for a signature. */
+    v.object({ status: v.literal("shipped") }),
+    /** Nothing says whose signatures count: every pack is used. */
+    v.object({ status: v.literal("no-policy") }),
+    /** The policy names its signer, and the signature holds. */
+    v.object({ status: v.literal("trusted") }),
+    /** Not signed, which the policy allows. */
+    v.object({ status: v.literal("allowed") }),
+    v.object({
+      status: v.literal("refused"),
+      cause: v.picklist(["unsigned", "unknown-signer", "changed", "unreadable", "damaged"]),
+      reason: v.string(),
+    }),
+  ]),
+});
+export type PackStanding = v.InferOutput<typeof packStandingSchema>;
+
 /** Whose signatures count, from the policy of a site. */
 export interface PackTrust {
   /** Packs without a signature: used, or refused. A wrong signature is refused always. */

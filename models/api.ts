@@ -4,6 +4,7 @@ import type { FrameSummary, PixelFrame } from "../core/frame.ts";
 import type {
   PackSignature,
   PackSigner,
+  PackStanding,
   PackSummary,
   PackTrust,
   ProviderStatus,
@@ -52,6 +53,8 @@ export type ModelProgress =
 export interface InferenceApi {
   configure(input: InferenceSettings, signal: AbortSignal): Promise<void>;
   listPacks(input: Record<string, never>, signal: AbortSignal): Promise<PackSummary[]>;
+  /** Who signed each pack, and whether it may be used here. */
+  packStandings(input: Record<string, never>, signal: AbortSignal): Promise<PackStanding[]>;
   providers(input: Record<string, never>, signal: AbortSignal): Promise<ProviderStatus[]>;
   /** Loads a pack (null: the default one) so that the first question is quick. */
   load(input: { pack: string | null }, signal: AbortSignal): AsyncGenerator<ModelProgress, void, void>;
@@ -100,6 +103,7 @@ export interface InferenceApi {
 export const inferenceKinds: ApiKinds<InferenceApi> = {
   configure: "call",
   listPacks: "call",
+  packStandings: "call",
   providers: "call",
   load: "stream",
   answer: "stream",

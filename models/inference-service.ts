@@ -10,6 +10,7 @@ import { importModel } from "./import/import-model.ts";
 import { openPackFolder } from "./pack/pack-files.ts";
 import { type CheckedPack, checkPack, packSummary } from "./pack/read-pack.ts";
 import { signPack } from "./pack/signature/sign-pack.ts";
+import { packStandings } from "./pack/signature/standing.ts";
 import { describeSignature } from "./pack/signature/verify-signature.ts";
 import { PackShelf } from "./pack-shelf.ts";
 import type { RuntimeOpeners } from "./runtime/runtime.ts";
@@ -20,6 +21,7 @@ export function createInferenceService(openers: RuntimeOpeners): InferenceApi {
   return {
     configure: async (settings) => packs.configure(settings),
     listPacks: (_, signal) => packs.list(signal),
+    packStandings: (_, signal) => packStandings(packs, signal),
     providers: (_, signal) => packs.providers.statuses(signal),
     async *load({ pack }, signal) {
       yield { type: "progress", stage: "load", fraction: null };

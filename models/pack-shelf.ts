@@ -57,6 +57,10 @@ export class PackShelf {
     return path.dirname(folder) === packFolders[0] ? null : trust;
   }
 
+  get folders(): readonly string[] {
+    return this.#settings.packFolders;
+  }
+
   get providers(): ProviderChoice {
     return this.#providers;
   }

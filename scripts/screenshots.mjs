@@ -198,9 +198,17 @@ async function importResults() {
     .getByRole("button", { name: /\d conflicts?/ })
     .first()
     .click();
-  await page.getByRole("dialog").locator("canvas").first().waitFor();
+  const pictures = page.getByRole("dialog").locator(".conflict-picture");
+  await pictures.first().waitFor();
+  // Each has its image, or says why it has none.
+  for (const picture of await pictures.all()) await picture.locator("canvas, p").waitFor();
   await shoot("conflicts");
   await page.keyboard.press("Escape");
+  const twice = page.locator("tr.study").filter({ has: page.getByRole("button", { name: /\d conflicts?/ }) });
+  await twice.first().locator(".study-open").click();
+  await imageShown();
+  await shoot("viewer-conflict");
+  await screen("Studies");
   // Only for the picture: a real one needs a power cut.
   const left = [
     {

@@ -10,6 +10,7 @@ export function modelProcedures(
   context: Context,
 ): Part<
   | "models.list"
+  | "models.standings"
   | "models.providers"
   | "models.load"
   | "models.check"
@@ -23,6 +24,7 @@ export function modelProcedures(
   const inference = (signal: AbortSignal) => context.inference.ready(signal);
   return {
     "models.list": async (_input, signal) => (await inference(signal)).listPacks({}, signal),
+    "models.standings": async (_input, signal) => (await inference(signal)).packStandings({}, signal),
     "models.providers": async (_input, signal) => (await inference(signal)).providers({}, signal),
     async *"models.load"({ pack }, signal) {
       yield* (await inference(signal)).load({ pack: pack ?? (await context.settings.read()).pack }, signal);

@@ -153,7 +153,8 @@ async function drain(check: AsyncGenerator<PackCheck, CheckedPack, void>): Promi
   }
 }
 
-async function openBase({ folder, pack }: OpenedPack): Promise<OpenedPack | null> {
+/** The language model that the pack is built on; null: its own. @throws pack-damaged */
+export async function openBase({ folder, pack }: OpenedPack): Promise<OpenedPack | null> {
   if (pack.kind !== "vision-language" || pack.base === null) return null;
   const base = await openPackFolder(join(dirname(folder), pack.base.name)).catch((cause: unknown) => {
     throw packDamaged(`its language model ${pack.base?.name} is missing or damaged`, cause);

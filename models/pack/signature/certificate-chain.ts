@@ -34,7 +34,8 @@ export function checkChain(
   throw untrusted("its certificate leads to no authority that the policy names");
 }
 
-function readCertificate(der: Uint8Array): X509Certificate {
+/** @throws pack-untrusted */
+export function readCertificate(der: Uint8Array): X509Certificate {
   try {
     return new X509Certificate(der);
   } catch (cause) {

@@ -30,13 +30,18 @@ export async function checkSignature(opened: OpenedPack, trust: PackTrust): Prom
   }
   const bundle = readBundle(bytes);
   const signer = signerOf(bundle, trust);
-  const digests = readStatement(bundle.payload);
+  checkSignedFiles(opened, bundle);
+  return signer;
+}
+
+/** Holds pack.json, which names every other file's digest, against what was signed. @throws pack-untrusted */
+export function checkSignedFiles(opened: OpenedPack, { payload }: SignatureBundle): void {
+  const digests = readStatement(payload);
   const used = [{ path: packFileName, sha256: opened.digest }, ...opened.pack.files];
   for (const { path, sha256 } of used) {
     if (digests.get(path) !== sha256)
       throw untrusted(`${path.slice(0, 200)} is not the file that was signed`);
   }
-  return signer;
 }
 
 /** What is known of the signature; `trust` null: nothing says whose count. @throws pack-untrusted, bad-input */
@@ -47,7 +52,8 @@ export async function describeSignature(opened: OpenedPack, trust: PackTrust | n
   return signer === null ? { status: "none" } : { status: "holds", signer };
 }
 
-async function readSignature(opened: OpenedPack): Promise<Uint8Array | null> {
+/** Null: the pack is not signed. @throws pack-damaged (a link, too large) */
+export async function readSignature(opened: OpenedPack): Promise<Uint8Array | null> {
   try {
     return await readPackFile(opened, signatureName, signatureLimit);
   } catch (thrown) {
@@ -56,7 +62,8 @@ async function readSignature(opened: OpenedPack): Promise<Uint8Array | null> {
   }
 }
 
-function signerOf(bundle: SignatureBundle, trust: PackTrust): PackSigner {
+/** The signer, once `trust` names it and the signature is its own. @throws pack-untrusted, bad-input */
+export function signerOf(bundle: SignatureBundle, trust: PackTrust): PackSigner {
   const { signer } = bundle;
   if (signer.type === "certificates") {
     const certificate = checkChain(signer.chain, readCertificates(trust.certificates));
