@@ -7,7 +7,12 @@ import {
 } from "./archive-events.ts";
 import { evaluationEventSchema, evaluationInputSchema } from "./evaluation.ts";
 import { frameRefSchema, frameSummarySchema, openedFilesSchema } from "./frame.ts";
-import { backupEventSchema, backupInfoSchema, checkEventSchema } from "./maintenance.ts";
+import {
+  backupEventSchema,
+  backupInfoSchema,
+  checkEventSchema,
+  setAsideArchiveSchema,
+} from "./maintenance.ts";
 import {
   packSignatureSchema,
   packSignerSchema,
@@ -105,6 +110,10 @@ export const contract = {
     }),
     backupEventSchema,
   ),
+  /** Archives that a restored backup took the place of, the latest first. */
+  "archive.setAside": call(nothing, v.array(setAsideArchiveSchema)),
+  /** Deletes one of them with its keys, for good. */
+  "archive.deleteSetAside": call(v.pick(setAsideArchiveSchema, ["name"]), done),
 
   "studies.list": call(v.object({ search: v.optional(v.string(), "") }), v.array(studySchema)),
   "studies.series": call(study, v.array(seriesSchema)),

@@ -65,3 +65,11 @@ export const backupInfoSchema = v.object({
   needs: v.picklist(["nothing", "passphrase", "recovery-key"]),
 });
 export type BackupInfo = v.InferOutput<typeof backupInfoSchema>;
+
+/** An archive that a restored backup took the place of. It lies in the data folder until it is deleted. */
+export const setAsideArchiveSchema = v.object({
+  /** Of its folder, and the moment when it was set aside, in UTC: `2026-01-31T08-30-00`. */
+  name: v.pipe(v.string(), v.regex(/^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}$/)),
+  bytes: v.number(),
+});
+export type SetAsideArchive = v.InferOutput<typeof setAsideArchiveSchema>;

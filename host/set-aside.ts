@@ -1,10 +1,14 @@
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import * as v from "valibot";
 import { appError } from "../core/errors.ts";
 import { fileSystemError } from "../core/file-errors.ts";
+import { type SetAsideArchive, setAsideArchiveSchema } from "../core/maintenance.ts";
 import type { Context } from "./context.ts";
 import { archiveName } from "./folders.ts";
 import { keysName } from "./keys/key-store.ts";
+import { takeDataFolder } from "./owner.ts";
+import { errorResponse } from "./transports/fetch.ts";
 
 /** In the data folder: archives that another one took the place of, each laid out as a data folder. */
 export const setAsideName = "set-aside";
@@ -53,6 +57,66 @@ export async function setArchiveAside(
       gate.adopt(dataKey);
     },
   };
+}
+
+/** The latest first. What is not a folder of this app's naming is left out: somebody else put it there. */
+export async function listSetAside(dataFolder: string): Promise<SetAsideArchive[]> {
+  const folder = path.join(dataFolder, setAsideName);
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const names = entries
+    .filter((entry) => entry.isDirectory() && v.is(setAsideArchiveSchema.entries.name, entry.name))
+    .map(({ name }) => name)
+    .toSorted()
+    .toReversed();
+  const found: SetAsideArchive[] = [];
+  for (const name of names) found.push({ name, bytes: await bytesIn(path.join(folder, name)) });
+  return found;
+}
+
+/**
+ * Its keys go first: from then on nothing opens what is left of it, even where the rest is cut short.
+ * @throws not-found, archive-in-use where another window has it open as its data folder, read-only
+ */
+export async function deleteSetAside(dataFolder: string, name: string): Promise<void> {
+  const known = await listSetAside(dataFolder);
+  if (!known.some((one) => one.name === name)) {
+    throw appError("not-found", "There is no such archive any more. Look at the list again.");
+  }
+  const folder = path.join(dataFolder, setAsideName, name);
+  const owner = await takeDataFolder(folder, async () => errorResponse(beingDeleted()));
+  try {
+    await rm(path.join(folder, keysName), { force: true });
+    await rm(folder, { recursive: true });
+  } catch (thrown) {
+    const named = fileSystemError(thrown);
+    throw (
+      named ??
+      appError(
+        "bad-input",
+        "Not everything of it could be deleted. Close what has it open, and try again.",
+        thrown,
+      )
+    );
+  } finally {
+    await owner.release();
+  }
+}
+
+function beingDeleted(): Error {
+  return appError("archive-in-use", "This archive is being deleted.");
+}
+
+/** A file that goes meanwhile counts nothing. */
+async function bytesIn(folder: string): Promise<number> {
+  let bytes = 0;
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    bytes += await stat(path.join(entry.parentPath, entry.name)).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  }
+  return bytes;
 }
 
 /** What is not there (an archive that never held anything) needs no moving. */

@@ -4,6 +4,7 @@ import {
   archiveCheckCommand,
   archiveConflictsCommand,
   archiveRestoreCommand,
+  archiveSetAsideCommand,
 } from "./commands/archive.ts";
 import { askCommand } from "./commands/ask.ts";
 import { dicomCheckCommand } from "./commands/dicom-check.ts";
@@ -32,6 +33,7 @@ export const commands: readonly Command[] = [
   archiveBackupCommand,
   archiveRestoreCommand,
   archiveConflictsCommand,
+  archiveSetAsideCommand,
   modelsListCommand,
   modelsImportCommand,
   modelsSignCommand,

@@ -1,6 +1,6 @@
 import { mkdir, readdir, realpath, rm } from "node:fs/promises";
 import path from "node:path";
-import { setArchiveAside } from "../set-aside.ts";
+import { deleteSetAside, listSetAside, setArchiveAside } from "../set-aside.ts";
 import { readBackupInfo } from "../backup-info.ts";
 import { AppError, appError } from "../../core/errors.ts";
 import { fileSystemError } from "../../core/file-errors.ts";
@@ -11,7 +11,14 @@ import type { Part } from "../router.ts";
 
 export function backupProcedures(
   context: Context & { takeFolder(): Promise<void> },
-): Part<"archive.check" | "archive.backup" | "archive.backupInfo" | "archive.restore"> {
+): Part<
+  | "archive.check"
+  | "archive.backup"
+  | "archive.backupInfo"
+  | "archive.restore"
+  | "archive.setAside"
+  | "archive.deleteSetAside"
+> {
   const { archive, folders, gate, shell } = context;
   return {
     async *"archive.check"(_input, signal) {
@@ -78,6 +85,15 @@ export function backupProcedures(
       } finally {
         if (!finished) await aside?.putBack();
       }
+    },
+
+    "archive.setAside": () => listSetAside(folders.data),
+
+    async "archive.deleteSetAside"({ name }) {
+      // Who has the data folder, and no other program beside it.
+      await context.takeFolder();
+      await deleteSetAside(folders.data, name);
+      return {};
     },
   };
 }

@@ -8,6 +8,7 @@ import { Button } from "../ui/Button.tsx";
 import { bytesText } from "./bytes-text.ts";
 import { FolderField } from "./FolderField.tsx";
 import { RestoreDialog } from "./RestoreDialog.tsx";
+import { SetAsideArchives } from "./SetAsideArchives.tsx";
 import { keyNeeded } from "./upkeep.ts";
 import { UpkeepStatus } from "./UpkeepStatus.tsx";
 import type { Upkeep } from "./use-upkeep.ts";
@@ -57,6 +58,7 @@ export function ArchiveCard({ client, archive: opened, native, upkeep, info }: A
         needed={keyNeeded(archive.protection, info?.keyLocation ?? "")}
       />
       <Restore client={client} native={native} busy={upkeep.busy} />
+      <SetAsideArchives client={client} />
     </section>
   );
 }

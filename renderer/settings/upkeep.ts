@@ -1,4 +1,10 @@
-import type { ArchiveProblem, BackupEvent, BackupInfo, CheckEvent } from "../../core/maintenance.ts";
+import type {
+  ArchiveProblem,
+  BackupEvent,
+  BackupInfo,
+  CheckEvent,
+  SetAsideArchive,
+} from "../../core/maintenance.ts";
 import type { KeyProtection } from "../../core/settings.ts";
 import type { Study } from "../../core/study.ts";
 import { dateText, nameText } from "../ask/words.ts";
@@ -125,3 +131,8 @@ export const needsText = {
   passphrase: "It needs the passphrase that the archive had when the backup was made, or its recovery key.",
   "recovery-key": "This computer does not have the key of this backup. It needs the recovery key.",
 } as const satisfies Record<BackupInfo["needs"], string>;
+
+/** When it was set aside, in ISO 8601: the name of its folder says so, without the colons. */
+export function setAsideAt({ name }: SetAsideArchive): string {
+  return name.replace(/-(\d\d)-(\d\d)$/, ":$1:$2Z");
+}

@@ -1,10 +1,7 @@
-import { useState } from "react";
 import type { Client } from "../../core/client.ts";
 import type { Study } from "../../core/study.ts";
 import { dateText, nameText } from "../ask/words.ts";
-import { Button } from "../ui/Button.tsx";
-import { Dialog } from "../ui/Dialog.tsx";
-import { ErrorNotice } from "../ui/ErrorNotice.tsx";
+import { DeleteDialog } from "../ui/DeleteDialog.tsx";
 import { countText } from "./study-text.ts";
 
 interface DeleteStudyDialogProps {
@@ -15,45 +12,22 @@ interface DeleteStudyDialogProps {
 }
 
 export function DeleteStudyDialog({ client, study, onClose, onDeleted }: DeleteStudyDialogProps) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-
-  async function remove() {
-    setBusy(true);
-    setError(null);
-    try {
-      await client.call("studies.delete", { studyInstanceUid: study.studyInstanceUid });
-      onDeleted();
-    } catch (thrown) {
-      setError(thrown);
-      setBusy(false);
-    }
-  }
-
+  const { studyInstanceUid } = study;
   return (
-    <Dialog
+    <DeleteDialog
       title="Delete this study"
+      remove={() => client.call("studies.delete", { studyInstanceUid })}
       onClose={onClose}
-      actions={
-        <>
-          <Button onClick={onClose}>Keep</Button>
-          <Button kind="danger" disabled={busy} onClick={() => void remove()}>
-            {busy ? "Deleting" : "Delete"}
-          </Button>
-        </>
-      }
+      onDeleted={onDeleted}
     >
-      <div className="delete-text">
-        <p>
-          <strong>{nameText(study.patientName)}</strong>, {study.patientId || "no ID"},{" "}
-          {dateText(study.studyDate) || "no date"}, {study.studyDescription || "no description"}
-        </p>
-        <p>
-          {countText(study.instanceCount, "image", "images")} and all answers about them are removed from this
-          archive. The files they were imported from stay where they are.
-        </p>
-        {error !== null && <ErrorNotice title="Not deleted" error={error} />}
-      </div>
-    </Dialog>
+      <p>
+        <strong>{nameText(study.patientName)}</strong>, {study.patientId || "no ID"},{" "}
+        {dateText(study.studyDate) || "no date"}, {study.studyDescription || "no description"}
+      </p>
+      <p>
+        {countText(study.instanceCount, "image", "images")} and all answers about them are removed from this
+        archive. The files they were imported from stay where they are.
+      </p>
+    </DeleteDialog>
   );
 }

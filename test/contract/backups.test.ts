@@ -212,6 +212,36 @@ describe("a restore in the place of an archive", () => {
     expect(await last(before.stream("archive.check", {}))).toMatchObject({ problems: 0 });
   }, 300_000);
 
+  it("lists what was set aside, and deletes it with its keys, but not what is open elsewhere", async () => {
+    const { client } = await backedUp();
+    await untilDone(client.stream("archive.restore", { folder: backup(), setAside: true }));
+    // Somebody else's, and no folder: neither is an archive that this app set aside.
+    await mkdir(path.join(aside(), "notes"));
+    await writeFile(path.join(aside(), "2026-01-31T08-30-00"), "");
+    const [one, ...others] = await client.call("archive.setAside", {});
+    expect(others).toEqual([]);
+    expect(one!.bytes).toBeGreaterThan(10_000);
+    const { name } = one!;
+    const open = start(path.join("data", "set-aside", name));
+    await open.call("studies.list", {});
+    await expect(client.call("archive.deleteSetAside", { name })).rejects.toMatchObject({
+      code: "archive-in-use",
+    });
+    expect(await last(open.stream("archive.check", {}))).toMatchObject({ images: 2, problems: 0 });
+    await apps.pop()!.stop();
+
+    await expect(client.call("archive.deleteSetAside", { name: "../archive" })).rejects.toMatchObject({
+      code: "bad-request",
+    });
+    await client.call("archive.deleteSetAside", { name });
+    expect(await client.call("archive.setAside", {})).toEqual([]);
+    expect((await readdir(aside())).toSorted()).toEqual(["2026-01-31T08-30-00", "notes"]);
+    await expect(client.call("archive.deleteSetAside", { name })).rejects.toMatchObject({
+      code: "not-found",
+    });
+    expect(await client.call("archive.status", {})).toMatchObject({ state: "ready", studies: 1 });
+  }, 300_000);
+
   it("changes nothing where the key is wrong, the backup damaged, or somebody cancels", async () => {
     const { client, recoveryKey } = await backedUp();
     const studies = await client.call("studies.list", {});
@@ -290,7 +320,13 @@ describe("the command line", () => {
       json: [{ images: 2, problems: [] }],
     });
     expect(await cli(["archive", "check"])).toMatchObject({ exit: 0, json: [{ images: 2, problems: [] }] });
-    expect(await readdir(path.join(root, "data", "set-aside"))).toHaveLength(1);
+    const [name] = await readdir(path.join(root, "data", "set-aside"));
+    expect(await cli(["archive", "set-aside"])).toMatchObject({ exit: 0, json: [{ archives: [{ name }] }] });
+    expect(await cli(["archive", "set-aside", "--delete", name!])).toMatchObject({
+      exit: 0,
+      json: [{ deleted: name }],
+    });
+    expect(await readdir(path.join(root, "data", "set-aside"))).toEqual([]);
     // New keys over files of old ones would shut them for good.
     await rm(path.join(root, "data", "keys.json"));
     expect(await cli(["archive", "check"])).toMatchObject({

@@ -127,6 +127,20 @@ test("the archive is backed up, with named errors, and the backup takes its plac
   await page.getByRole("button", { name: "Studies", exact: true }).click();
   await expect(page.locator("tr.study")).toHaveCount(1);
   expect(await readdir(path.join(app.env["MEDITRON_DATA"]!, "set-aside"))).toHaveLength(1);
+
+  // It stays until somebody deletes it.
+  await archiveCard(page);
+  const aside = card.getByRole("list", { name: "Archives set aside" });
+  await aside.getByRole("button", { name: /^Delete the archive set aside 20\d\d-/ }).click();
+  const asked = page.getByRole("dialog", { name: "Delete the archive that was set aside" });
+  await expect(asked).toContainText("with its keys, for good");
+  expect(await violationsInBothThemes(page)).toEqual([]);
+  await asked.getByRole("button", { name: "Keep" }).click();
+  expect(await readdir(path.join(app.env["MEDITRON_DATA"]!, "set-aside"))).toHaveLength(1);
+  await aside.getByRole("button").click();
+  await asked.getByRole("button", { name: "Delete", exact: true }).click();
+  await expect(aside).toBeHidden();
+  expect(await readdir(path.join(app.env["MEDITRON_DATA"]!, "set-aside"))).toEqual([]);
 });
 
 test("a first start takes a backup in, by its passphrase or by the recovery key", async ({ app }) => {

@@ -100,6 +100,27 @@ export const archiveConflictsCommand: Command = {
   },
 };
 
+export const archiveSetAsideCommand: Command = {
+  name: "archive set-aside",
+  usage: "[--delete NAME]",
+  summary: "List the archives that a restored backup took the place of, or delete one of them.",
+  options: { delete: { type: "string" } },
+  help: { "--delete NAME": "delete this one with its keys, for good" },
+  async run(invocation) {
+    const { output, signal, values } = invocation;
+    const client = await invocation.owner();
+    const name = values["delete"];
+    if (typeof name === "string") {
+      await client.call("archive.deleteSetAside", { name }, signal);
+      output.result({ deleted: name }, `${name} is deleted.`);
+      return;
+    }
+    const archives = await client.call("archive.setAside", {}, signal);
+    const lines = archives.map(({ name: folder, bytes }) => `${folder}  ${(bytes / 1e6).toFixed(1)} MB`);
+    output.result({ archives }, lines.join("\n") || "No archive was set aside.");
+  },
+};
+
 function folderOf({ positionals }: Invocation, name: string): string {
   const [folder] = positionals;
   if (folder === undefined) throw appError("usage", `Which folder? meditron archive ${name} FOLDER`);

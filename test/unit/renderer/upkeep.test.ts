@@ -7,6 +7,7 @@ import {
   foldUpkeep,
   groupProblems,
   keyNeeded,
+  setAsideAt,
   startOfUpkeep,
 } from "../../../renderer/settings/upkeep.ts";
 
@@ -105,4 +106,8 @@ describe("work on the archive", () => {
       "Made 2026-11-20 14:03: 1 study with 20 images, 1.00 MB.",
     );
   });
+});
+
+test("the name of a set-aside archive is a moment", () => {
+  expect(setAsideAt({ name: "2026-01-31T08-30-05", bytes: 1 })).toBe("2026-01-31T08:30:05Z");
 });
