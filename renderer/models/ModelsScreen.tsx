@@ -1,5 +1,6 @@
 import { useCallback, useState } from "react";
 import type { Client } from "../../core/client.ts";
+import type { PackStanding, PackSummary } from "../../core/model-pack.ts";
 import type { Settings } from "../../core/settings.ts";
 import { useCall } from "../app/use-call.ts";
 import { Button } from "../ui/Button.tsx";
@@ -8,6 +9,8 @@ import { ErrorNotice } from "../ui/ErrorNotice.tsx";
 import { Progress } from "../ui/Progress.tsx";
 import { bytesText } from "../settings/bytes-text.ts";
 import { PackDetails } from "./PackDetails.tsx";
+import { RefusedPacks } from "./RefusedPacks.tsx";
+import { standingTag } from "./standing-text.ts";
 import "./models.css";
 
 interface ModelsScreenProps {
@@ -20,8 +23,16 @@ interface ModelsScreenProps {
 export function ModelsScreen({ client, settings, onSettings }: ModelsScreenProps) {
   const read = useCallback((signal: AbortSignal) => client.call("models.list", {}, signal), [client]);
   const [packs, again] = useCall(read);
+  const readStandings = useCallback(
+    (signal: AbortSignal) => client.call("models.standings", {}, signal),
+    [client],
+  );
+  const [standings, againStandings] = useCall(readStandings);
   const [chosen, setChosen] = useState<string | null>(null);
   const list = packs.status === "ready" ? packs.value : [];
+  const known = standings.status === "ready" ? standings.value : [];
+  const standingOf = ({ name, digest }: PackSummary) =>
+    known.find((one) => one.name === name && one.digest === digest) ?? null;
   // Without a choice the pack that comes with the app answers.
   const wanted = settings?.pack ?? null;
   const inUse =
@@ -60,6 +71,13 @@ export function ModelsScreen({ client, settings, onSettings }: ModelsScreenProps
             chosen.
           </p>
         )}
+        {standings.status === "failed" && (
+          <ErrorNotice
+            title="The signatures could not be read"
+            error={standings.error}
+            onRetry={againStandings}
+          />
+        )}
         {error !== null && <ErrorNotice title="The choice was not kept" error={error} />}
         {pack && (
           <div className="models">
@@ -82,14 +100,16 @@ export function ModelsScreen({ client, settings, onSettings }: ModelsScreenProps
                     <span className={entry.calibrated ? "tag" : "tag tag-warning"}>
                       {entry.calibrated ? "Calibrated" : "Not calibrated"}
                     </span>
+                    <StandingTag standing={standingOf(entry)} />
                   </span>
                 </button>
               ))}
             </nav>
             <PackDetails
               pack={pack}
+              standing={standingOf(pack)}
               action={
-                pack === inUse ? null : (
+                pack === inUse || standingOf(pack)?.decision.status === "refused" ? null : (
                   <Button kind="primary" onClick={() => void use(pack.name)}>
                     Answer with this pack
                   </Button>
@@ -98,7 +118,13 @@ export function ModelsScreen({ client, settings, onSettings }: ModelsScreenProps
             />
           </div>
         )}
+        <RefusedPacks standings={known} />
       </div>
     </main>
   );
+}
+
+function StandingTag({ standing }: { readonly standing: PackStanding | null }) {
+  const tag = standing === null ? null : standingTag(standing);
+  return tag && <span className={tag.warning ? "tag tag-warning" : "tag"}>{tag.text}</span>;
 }

@@ -1,15 +1,18 @@
 import type { ReactNode } from "react";
-import type { Figure, PackSummary } from "../../core/model-pack.ts";
+import type { Figure, PackStanding, PackSummary } from "../../core/model-pack.ts";
 import { bytesText } from "../settings/bytes-text.ts";
+import { PackStandingFacts } from "./PackStandingFacts.tsx";
 import { figureValue, intendedText, intervalText } from "./figure-text.ts";
 
 interface PackDetailsProps {
   readonly pack: PackSummary;
+  /** Null: not known yet. */
+  readonly standing: PackStanding | null;
   readonly action: ReactNode;
 }
 
 /** The card of a pack: what it is for, how it was measured and what it gets wrong. */
-export function PackDetails({ pack, action }: PackDetailsProps) {
+export function PackDetails({ pack, standing, action }: PackDetailsProps) {
   const { card } = pack;
   return (
     <article className="card pack" aria-label={card.title}>
@@ -82,6 +85,7 @@ export function PackDetails({ pack, action }: PackDetailsProps) {
         </table>
         <p className="muted">{card.split}</p>
       </section>
+      {standing !== null && <PackStandingFacts standing={standing} />}
       <section>
         <h3>Pack</h3>
         <dl className="facts">

@@ -32,6 +32,7 @@ const pack: PackSummary = {
 const api: Partial<InferenceApi> = {
   configure: () => Promise.resolve(),
   listPacks: () => Promise.resolve([pack]),
+  packStandings: () => Promise.resolve([]),
   providers: () => Promise.resolve([{ name: "cpu", status: "in-use", reason: "", probe_ms: 1 }]),
   modelInput: ({ view }) =>
     Promise.resolve({ width: 2, height: 1, channels: 1, pixels: Uint8Array.of(view.frame.rows, 255) }),

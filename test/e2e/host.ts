@@ -28,6 +28,8 @@ export async function makeFolder(): Promise<{ folder: string; env: NodeJS.Proces
     ...process.env,
     MEDITRON_DATA: path.join(folder, "data"),
     MEDITRON_CONFIG: path.join(folder, "config"),
+    // A file that is not there is no policy; a test may write it.
+    MEDITRON_POLICY: path.join(folder, "policy.json"),
   };
   return { folder, env };
 }

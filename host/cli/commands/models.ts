@@ -17,10 +17,14 @@ export const modelsListCommand: Command = {
   async run({ values, output, signal, own }) {
     const packs = await own().call("models.list", {}, signal);
     const providers = values["providers"] ? await own().call("models.providers", {}, signal) : null;
+    const standings = await own().call("models.standings", {}, signal);
     const lines = packs.map(packLine);
+    for (const { name, decision } of standings) {
+      if (decision.status === "refused") lines.push(`${name}: refused. ${decision.reason}`);
+    }
     if (providers)
       lines.push(...providers.map(({ name, status, reason }) => `${name}: ${status}. ${reason}`));
-    output.result({ packs, ...(providers ? { providers } : {}) }, lines.join("\n") || "No packs.");
+    output.result({ packs, standings, ...(providers ? { providers } : {}) }, lines.join("\n") || "No packs.");
   },
 };
 
