@@ -13,6 +13,7 @@ import {
   checkEventSchema,
   setAsideArchiveSchema,
 } from "./maintenance.ts";
+import { packFitSchema } from "./memory-fit.ts";
 import {
   packSignatureSchema,
   packSignerSchema,
@@ -187,6 +188,8 @@ export const contract = {
   "models.list": call(nothing, v.array(packSummarySchema)),
   /** Who signed each pack and whether it may be used here, with packs that cannot be read and are in no list. */
   "models.standings": call(nothing, v.array(packStandingSchema)),
+  /** What each pack will take of this machine's memory, before it is loaded. */
+  "models.fit": call(nothing, v.array(packFitSchema)),
   "models.providers": call(nothing, v.array(providerStatusSchema)),
   "models.load": stream(v.object({ pack: v.nullable(v.string()) }), loadEventSchema),
   /** Checks every file of a pack against its digests. */

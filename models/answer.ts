@@ -154,7 +154,7 @@ async function* say(work: Work, signal: AbortSignal): AsyncGenerator<AnswerEvent
       reused: speech.reused,
       answer: speech.tokens,
     },
-    warnings: [...work.warnings, ...endingWarnings(speech, limited, room)],
+    warnings: [...work.warnings, ...pack.notes, ...endingWarnings(speech, limited, room)],
   };
   return { answer: spoken, views };
 }

@@ -1,5 +1,6 @@
 import type { ApiKinds } from "../core/rpc.ts";
 import type { EvaluationEvent, EvaluationInput } from "../core/evaluation.ts";
+import type { PackFit } from "../core/memory-fit.ts";
 import type { FrameSummary, PixelFrame } from "../core/frame.ts";
 import type {
   PackSignature,
@@ -55,6 +56,8 @@ export interface InferenceApi {
   listPacks(input: Record<string, never>, signal: AbortSignal): Promise<PackSummary[]>;
   /** Who signed each pack, and whether it may be used here. */
   packStandings(input: Record<string, never>, signal: AbortSignal): Promise<PackStanding[]>;
+  /** What each pack will take of this machine's memory, estimated from its files. */
+  packFits(input: Record<string, never>, signal: AbortSignal): Promise<PackFit[]>;
   providers(input: Record<string, never>, signal: AbortSignal): Promise<ProviderStatus[]>;
   /** Loads a pack (null: the default one) so that the first question is quick. */
   load(input: { pack: string | null }, signal: AbortSignal): AsyncGenerator<ModelProgress, void, void>;
@@ -104,6 +107,7 @@ export const inferenceKinds: ApiKinds<InferenceApi> = {
   configure: "call",
   listPacks: "call",
   packStandings: "call",
+  packFits: "call",
   providers: "call",
   load: "stream",
   answer: "stream",

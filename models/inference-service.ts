@@ -6,6 +6,7 @@ import { benchPack } from "./bench/bench-pack.ts";
 import { bindEvalModel } from "./bind-eval-model.ts";
 import { evaluate, planEvaluation } from "./eval/evaluate.ts";
 import { appError } from "../core/errors.ts";
+import type { MachineMemory } from "./fit/available-memory.ts";
 import { importModel } from "./import/import-model.ts";
 import { openPackFolder } from "./pack/pack-files.ts";
 import { type CheckedPack, checkPack, packSummary } from "./pack/read-pack.ts";
@@ -16,12 +17,16 @@ import { PackShelf } from "./pack-shelf.ts";
 import type { RuntimeOpeners } from "./runtime/runtime.ts";
 
 /** What the inference process serves: one shelf of packs, and the work on them. */
-export function createInferenceService(openers: RuntimeOpeners): InferenceApi {
-  const packs = new PackShelf(openers);
+export function createInferenceService(
+  openers: RuntimeOpeners,
+  memory?: () => Promise<MachineMemory>,
+): InferenceApi {
+  const packs = new PackShelf(openers, memory);
   return {
     configure: async (settings) => packs.configure(settings),
     listPacks: (_, signal) => packs.list(signal),
     packStandings: (_, signal) => packStandings(packs, signal),
+    packFits: (_, signal) => packs.fits(signal),
     providers: (_, signal) => packs.providers.statuses(signal),
     async *load({ pack }, signal) {
       yield { type: "progress", stage: "load", fraction: null };

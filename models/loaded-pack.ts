@@ -15,6 +15,8 @@ export interface LoadedPack {
   readonly folder: string;
   /** The provider it runs on, e.g. "cpu". */
   readonly provider: string;
+  /** What every answer must say of how the pack runs here; it grows where the pack has to leave a graphics card. */
+  readonly notes: readonly string[];
   readonly language: LanguageModel;
   readonly readers: ReaderPool;
   readonly encoder: ImageEncoder;

@@ -57,6 +57,7 @@ export async function openPack(
       summary: contents.summary,
       folder,
       provider: provider.name,
+      notes: provider.notes ?? [],
       language,
       readers,
       encoder,

@@ -1,8 +1,12 @@
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { appError, throwIfAborted } from "../core/errors.ts";
+import type { PackFit } from "../core/memory-fit.ts";
 import type { PackSummary, PackTrust } from "../core/model-pack.ts";
 import type { InferenceSettings } from "./api.ts";
+import { type MachineMemory, machineMemory } from "./fit/available-memory.ts";
+import { judgeFit } from "./fit/judge-fit.ts";
+import { type PackSizes, readPackSizes } from "./fit/pack-sizes.ts";
 import type { LoadedPack } from "./loaded-pack.ts";
 import { type InstalledPack, openPack } from "./open-pack.ts";
 import { findPacks } from "./pack/read-pack.ts";
@@ -39,9 +43,13 @@ export class PackShelf {
   #runtime: Promise<Runtime> | null = null;
   #providers: ProviderChoice;
   readonly #openers: RuntimeOpeners;
+  readonly #memory: () => Promise<MachineMemory>;
+  /** By digest: what the files say does not change, what is free does. */
+  readonly #sizes = new Map<string, PackSizes>();
 
-  constructor(openers: RuntimeOpeners) {
+  constructor(openers: RuntimeOpeners, memory: () => Promise<MachineMemory> = machineMemory) {
     this.#openers = openers;
+    this.#memory = memory;
     this.#providers = this.#choice();
   }
 
@@ -67,6 +75,23 @@ export class PackShelf {
 
   async list(signal: AbortSignal): Promise<PackSummary[]> {
     return (await this.#installed(signal)).map(({ summary }) => summary);
+  }
+
+  /** What each pack would take of the machine's memory. One whose files cannot be read is left out. */
+  async fits(signal: AbortSignal): Promise<PackFit[]> {
+    const packs = await this.#installed(signal);
+    // A provider that does not work is said where it is used; until then the processor is as good a guess as any.
+    const provider = await this.#providers.choose(signal).then(
+      ({ name }) => name,
+      () => "cpu",
+    );
+    const fits: PackFit[] = [];
+    for (const pack of packs) {
+      throwIfAborted(signal);
+      const fit = await this.#fit(pack, provider).catch(() => null);
+      if (fit !== null) fits.push(fit);
+    }
+    return fits;
   }
 
   /** Null: the pack that is shipped with the app. @throws pack-not-found, pack-damaged */
@@ -134,9 +159,13 @@ export class PackShelf {
   async #open(installed: InstalledPack): Promise<LoadedPack> {
     const { signal } = new AbortController();
     try {
+      const provider = await this.#providers.choose(signal);
+      // Files that cannot be read are named where they are checked.
+      const fit = await this.#fit(installed, provider.name).catch(() => null);
+      if (fit?.status === "too-large") throw appError("out-of-memory", fit.text);
       return await openPack(
         { ...installed, trust: this.trustFor(installed.folder) },
-        await this.#providers.choose(signal),
+        { ...provider, notes: fit?.status === "tight" ? [fit.text] : [] },
         signal,
       );
     } catch (thrown) {
@@ -144,6 +173,15 @@ export class PackShelf {
       if (this.#current?.key.startsWith(`${installed.folder} `)) this.#current = null;
       throw thrown;
     }
+  }
+
+  async #fit({ folder, summary: { name, digest } }: InstalledPack, provider: string): Promise<PackFit> {
+    const sizes = this.#sizes.get(digest) ?? (await readPackSizes(folder));
+    this.#sizes.set(digest, sizes);
+    const { free, total } = await this.#memory();
+    // One pack is loaded at a time: what this process holds makes room for the next.
+    const memory = { free: free === null ? null : free + process.memoryUsage.rss(), total };
+    return judgeFit({ pack: name, digest, provider, sizes, memory, deviceFree: null });
   }
 
   #replace(next: Shelved | null): void {

@@ -11,6 +11,7 @@ export function modelProcedures(
 ): Part<
   | "models.list"
   | "models.standings"
+  | "models.fit"
   | "models.providers"
   | "models.load"
   | "models.check"
@@ -25,6 +26,7 @@ export function modelProcedures(
   return {
     "models.list": async (_input, signal) => (await inference(signal)).listPacks({}, signal),
     "models.standings": async (_input, signal) => (await inference(signal)).packStandings({}, signal),
+    "models.fit": async (_input, signal) => (await inference(signal)).packFits({}, signal),
     "models.providers": async (_input, signal) => (await inference(signal)).providers({}, signal),
     async *"models.load"({ pack }, signal) {
       yield* (await inference(signal)).load({ pack: pack ?? (await context.settings.read()).pack }, signal);

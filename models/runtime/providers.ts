@@ -21,6 +21,8 @@ export interface ChosenProvider extends SessionOptions {
   /** What an answer says it was made on. */
   readonly name: string;
   readonly runtime: Runtime;
+  /** What answers must say of it; absent: nothing. */
+  readonly notes?: readonly string[];
 }
 
 const webgpu: Candidate = {

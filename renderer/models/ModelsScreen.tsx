@@ -1,5 +1,6 @@
 import { useCallback, useState } from "react";
 import type { Client } from "../../core/client.ts";
+import type { PackFit } from "../../core/memory-fit.ts";
 import type { PackStanding, PackSummary } from "../../core/model-pack.ts";
 import type { Settings } from "../../core/settings.ts";
 import { useCall } from "../app/use-call.ts";
@@ -28,6 +29,11 @@ export function ModelsScreen({ client, settings, onSettings }: ModelsScreenProps
     [client],
   );
   const [standings, againStandings] = useCall(readStandings);
+  const readFits = useCallback((signal: AbortSignal) => client.call("models.fit", {}, signal), [client]);
+  // What free memory there is changes; an estimate that fails is not worth a message of its own.
+  const [fits] = useCall(readFits);
+  const fitOf = ({ digest }: PackSummary) =>
+    (fits.status === "ready" ? fits.value : []).find((fit) => fit.digest === digest) ?? null;
   const [chosen, setChosen] = useState<string | null>(null);
   const list = packs.status === "ready" ? packs.value : [];
   const known = standings.status === "ready" ? standings.value : [];
@@ -101,12 +107,14 @@ export function ModelsScreen({ client, settings, onSettings }: ModelsScreenProps
                       {entry.calibrated ? "Calibrated" : "Not calibrated"}
                     </span>
                     <StandingTag standing={standingOf(entry)} />
+                    <FitTag fit={fitOf(entry)} />
                   </span>
                 </button>
               ))}
             </nav>
             <PackDetails
               pack={pack}
+              fit={fitOf(pack)}
               standing={standingOf(pack)}
               action={
                 pack === inUse || standingOf(pack)?.decision.status === "refused" ? null : (
@@ -127,4 +135,10 @@ export function ModelsScreen({ client, settings, onSettings }: ModelsScreenProps
 function StandingTag({ standing }: { readonly standing: PackStanding | null }) {
   const tag = standing === null ? null : standingTag(standing);
   return tag && <span className={tag.warning ? "tag tag-warning" : "tag"}>{tag.text}</span>;
+}
+
+function FitTag({ fit }: { readonly fit: PackFit | null }) {
+  if (fit?.status === "tight") return <span className="tag tag-warning">Little memory free</span>;
+  if (fit?.status === "too-large") return <span className="tag tag-warning">Too large for this machine</span>;
+  return null;
 }

@@ -1,18 +1,22 @@
 import type { ReactNode } from "react";
+import type { PackFit } from "../../core/memory-fit.ts";
 import type { Figure, PackStanding, PackSummary } from "../../core/model-pack.ts";
 import { bytesText } from "../settings/bytes-text.ts";
 import { PackStandingFacts } from "./PackStandingFacts.tsx";
+import { memoryText } from "./memory-text.ts";
 import { figureValue, intendedText, intervalText } from "./figure-text.ts";
 
 interface PackDetailsProps {
   readonly pack: PackSummary;
+  /** What it takes of this machine's memory; null: not known yet. */
+  readonly fit: PackFit | null;
   /** Null: not known yet. */
   readonly standing: PackStanding | null;
   readonly action: ReactNode;
 }
 
 /** The card of a pack: what it is for, how it was measured and what it gets wrong. */
-export function PackDetails({ pack, standing, action }: PackDetailsProps) {
+export function PackDetails({ pack, fit, standing, action }: PackDetailsProps) {
   const { card } = pack;
   return (
     <article className="card pack" aria-label={card.title}>
@@ -24,6 +28,7 @@ export function PackDetails({ pack, standing, action }: PackDetailsProps) {
         {action}
       </header>
       <p className="note">{card.researchUse}</p>
+      {fit && fit.status !== "fits" && fit.status !== "unknown" && <p className="note">{fit.text}</p>}
       <section>
         <h3>For</h3>
         <ul>
@@ -99,6 +104,12 @@ export function PackDetails({ pack, standing, action }: PackDetailsProps) {
           <dd>{pack.licence}</dd>
           <dt>Size</dt>
           <dd className="number">{bytesText(pack.bytes)}</dd>
+          {fit && (
+            <>
+              <dt>Memory</dt>
+              <dd className="number">{memoryText(fit)}</dd>
+            </>
+          )}
           <dt>Context</dt>
           <dd className="number">
             {pack.contextLength} tokens, up to {pack.maxViews} {pack.maxViews === 1 ? "image" : "images"} a

@@ -32,6 +32,7 @@ const pack: PackSummary = {
 const api: Partial<InferenceApi> = {
   configure: () => Promise.resolve(),
   listPacks: () => Promise.resolve([pack]),
+  packFits: () => Promise.resolve([]),
   packStandings: () => Promise.resolve([]),
   providers: () => Promise.resolve([{ name: "cpu", status: "in-use", reason: "", probe_ms: 1 }]),
   modelInput: ({ view }) =>

@@ -18,13 +18,20 @@ export const modelsListCommand: Command = {
     const packs = await own().call("models.list", {}, signal);
     const providers = values["providers"] ? await own().call("models.providers", {}, signal) : null;
     const standings = await own().call("models.standings", {}, signal);
-    const lines = packs.map(packLine);
+    const fits = await own().call("models.fit", {}, signal);
+    const lines = packs.flatMap((pack) => {
+      const fit = fits.find(({ digest }) => digest === pack.digest);
+      return [packLine(pack), ...(fit ? [`    ${fit.text}`] : [])];
+    });
     for (const { name, decision } of standings) {
       if (decision.status === "refused") lines.push(`${name}: refused. ${decision.reason}`);
     }
     if (providers)
       lines.push(...providers.map(({ name, status, reason }) => `${name}: ${status}. ${reason}`));
-    output.result({ packs, standings, ...(providers ? { providers } : {}) }, lines.join("\n") || "No packs.");
+    output.result(
+      { packs, standings, fits, ...(providers ? { providers } : {}) },
+      lines.join("\n") || "No packs.",
+    );
   },
 };
 

@@ -104,6 +104,7 @@ export async function openTinyPack(): Promise<LoadedPack> {
     summary: tinySummary,
     folder: "",
     provider: "cpu",
+    notes: [],
     language,
     readers,
     encoder: new ImageEncoder(vision, image),
