@@ -7,6 +7,7 @@ import { groundingView, promptFor } from "./bind-question.ts";
 import { chooseAnswer } from "./decode/choices.ts";
 import { generate } from "./decode/generate.ts";
 import { createSampler } from "./decode/sampler.ts";
+import { answerSentences } from "./evidence/answer-sentences.ts";
 import type { GroundingView } from "./evidence/model-access.ts";
 import { evidenceFailed } from "./evidence/left-out.ts";
 import { groundSentences } from "./ground-answer.ts";
@@ -14,7 +15,6 @@ import type { LoadedPack } from "./loaded-pack.ts";
 import type { PackShelf } from "./pack-shelf.ts";
 import { type PromptPart, type PromptReader, promptLength } from "./runtime/prompt-reader.ts";
 import { factsOf, judgeScopes } from "./scope.ts";
-import { splitSentences } from "./text/sentences.ts";
 import { TokenStream } from "./text/token-stream.ts";
 
 export type Packs = Pick<PackShelf, "find" | "lease">;
@@ -138,7 +138,11 @@ async function* say(work: Work, signal: AbortSignal): AsyncGenerator<AnswerEvent
     seed: question.seed,
     views: [...question.views],
     scope,
-    answer: { text: speech.text, stop: speech.stop, sentences: splitSentences(speech.text).map(untested) },
+    answer: {
+      text: speech.text,
+      stop: speech.stop,
+      sentences: answerSentences(speech.text, question.question).map(untested),
+    },
     timing: {
       load_ms: Math.round(loadMs),
       image_ms: Math.round(imageMs),

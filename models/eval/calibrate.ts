@@ -5,6 +5,7 @@ import { type Calibration, calibrationSchema, leastNullAnswers } from "../eviden
 import { searchName } from "../evidence/map.ts";
 import { planStand, standsOf } from "../evidence/stand.ts";
 import { standsAlone } from "../evidence/stands-alone.ts";
+import { answerSentences } from "../evidence/answer-sentences.ts";
 import { splitSentences } from "../text/sentences.ts";
 import type { CaseStore } from "./case-store.ts";
 import type { DataImage } from "./data-sets.ts";
@@ -109,7 +110,8 @@ export async function* calibrate(
   const effects: NullEffect[] = [];
   for (const pair of plan.region) {
     const effect = await kept(store, `null/${pair.key}`, () => measureNull(input, pair, signal));
-    const { length: sentences } = splitSentences(pair.source.claims[pair.finding]!.present);
+    const { present, question } = pair.source.claims[pair.finding]!;
+    const { length: sentences } = answerSentences(present, question);
     const { kind, source, shown } = pair;
     effects.push({ of: model.kindOf(source.facts), kind, group: shown.group, effect, sentences });
     yield progress.step(`null ${pair.key}`);
@@ -236,7 +238,7 @@ async function measureRelianceOf(input: CalibrateInput, pair: Pair, signal: Abor
   const answer = forced(input, pair);
   const options = { calibration: null, budgetSeconds: 0, references: true };
   const { evidence } = await groundForced(groundingRequest(input.model, answer, options), signal);
-  return splitSentences(answer.text).map(({ text }, index) => {
+  return answerSentences(answer.text, answer.question.question).map(({ text }, index) => {
     const { nats, alone_nats } = evidence[index]!.reliance!;
     return standsAlone(text) ? alone_nats : nats;
   });

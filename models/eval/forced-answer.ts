@@ -1,10 +1,10 @@
 import type { SentenceEvidence } from "../../core/evidence.ts";
+import { answerSentences } from "../evidence/answer-sentences.ts";
 import type { Calibration } from "../evidence/calibration.ts";
 import { groundAnswer } from "../evidence/ground.ts";
 import type { GroundingEvent, GroundingRequest } from "../evidence/grounding-request.ts";
 import type { GroundingView } from "../evidence/model-access.ts";
 import { openReferences } from "../evidence/references.ts";
-import { splitSentences } from "../text/sentences.ts";
 import type { EvalModel, EvalQuestion } from "./eval-model.ts";
 
 /** An answer that is put into the model's mouth, to be tested on an image. */
@@ -35,10 +35,11 @@ export function groundingRequest(
   answer: ForcedAnswer,
   options: ForcedOptions,
 ): GroundingRequest {
+  const { question } = answer.question;
   return {
-    question: answer.question.question,
+    question,
     choices: answer.question.choices,
-    answer: { text: answer.text, sentences: splitSentences(answer.text) },
+    answer: { text: answer.text, sentences: answerSentences(answer.text, question) },
     views: [answer.view],
     facts: answer.question.facts,
     model: model.bind(answer.question),

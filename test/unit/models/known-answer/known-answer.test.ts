@@ -3,6 +3,7 @@ import type { SentenceEvidence } from "../../../../core/evidence.ts";
 import type { Rectangle, View } from "../../../../core/view.ts";
 import type { LoadedView } from "../../../../models/api.ts";
 import { bindQuestion, groundingView } from "../../../../models/bind-question.ts";
+import { answerSentences } from "../../../../models/evidence/answer-sentences.ts";
 import type { Calibration } from "../../../../models/evidence/calibration.ts";
 import { blurredReference } from "../../../../models/evidence/fills.ts";
 import { groundAnswer } from "../../../../models/evidence/ground.ts";
@@ -10,7 +11,6 @@ import { type Random, seededRandom } from "../../../../models/evidence/noise.ts"
 import { fitContent, inputToFrame, turnedSize } from "../../../../models/image/mapping.ts";
 import type { LoadedPack } from "../../../../models/loaded-pack.ts";
 import type { OrtLanguageModel } from "../../../../models/runtime/language-model.ts";
-import { splitSentences } from "../../../../models/text/sentences.ts";
 import { meanInside } from "../../../fixtures/known-answer/function-model.ts";
 import { greyView } from "../../../fixtures/known-answer/known-answer-frame.ts";
 import { knownAnswerReferences } from "../../../fixtures/known-answer/known-answer-references.ts";
@@ -79,7 +79,7 @@ async function groundWith(
   const request = {
     question: knownAnswerQuestion,
     choices: null,
-    answer: { text, sentences: splitSentences(text) },
+    answer: { text, sentences: answerSentences(text, knownAnswerQuestion) },
     views: [groundingView(pack, loaded)],
     facts,
     model: bindQuestion(
