@@ -228,7 +228,7 @@ async function importResults() {
 }
 
 async function viewer() {
-  await openStudy("CT");
+  await openStudy("chest CT");
   await imageShown();
   await shoot("viewer-ct");
   await page.keyboard.press("l");
@@ -258,7 +258,7 @@ async function viewer() {
   await openStudy("Wolfe");
   await page.getByText(/cannot be shown/).waitFor();
   await shoot("viewer-error-long-name");
-  await openStudy("Chest");
+  await openStudy("chest radiograph");
   await imageShown();
   await page.keyboard.press("i");
   await shoot("viewer-radiograph-inverted");
