@@ -11,6 +11,7 @@ import type { Picture } from "./image/picture.ts";
 import type { LoadedPack } from "./loaded-pack.ts";
 import type { PackContents } from "./pack/pack-contents.ts";
 import { readPack } from "./pack/read-pack.ts";
+import { openModels } from "./runtime/open-models.ts";
 import type { ChosenProvider } from "./runtime/providers.ts";
 import { ReaderPool } from "./runtime/reader-pool.ts";
 import { ChatTemplate } from "./text/chat-template.ts";
@@ -35,51 +36,46 @@ export async function openPack(
   const template = new ChatTemplate(contents.chatTemplate.source, contents.chatTemplate.tokens);
   const stopIds = new Set(contents.stopTokens.map((token) => stopId(tokenizer, token)));
   const references = await Promise.all(contents.references.map((one) => readReference(one, contents.image)));
-  const { runtime } = provider;
-  const language = await runtime.openLanguage(
-    {
+  const { width, height, tokens } = contents.image;
+  const models = await openModels(provider, {
+    language: {
       embed: contents.graphs.embed,
       decoder: contents.graphs.decoder,
       layout: contents.layout,
       vocabulary: contents.vocabulary,
       contextLength: contents.summary.contextLength,
     },
-    provider,
-  );
-  try {
-    const { width, height, tokens } = contents.image;
-    const source = { graph: contents.graphs.vision, width, height, tokens, hidden: language.hidden };
-    const vision = await runtime.openVision(source, provider);
-    const readers = new ReaderPool(language);
-    const encoder = new ImageEncoder(vision, contents.image);
-    const warming = warmUp(encoder, references);
-    return {
-      summary: contents.summary,
-      folder,
-      provider: provider.name,
-      notes: provider.notes ?? [],
-      language,
-      readers,
-      encoder,
-      image: contents.image,
-      imageToken: contents.imageToken,
-      prompt: contents.prompt,
-      tokenizer,
-      template,
-      stopIds,
-      references: openReferences(references),
-      calibration: contents.calibration,
-      async dispose() {
-        await warming.stop();
-        await readers.dispose();
-        await vision.dispose();
-        await language.dispose();
-      },
-    };
-  } catch (thrown) {
-    await language.dispose();
-    throw thrown;
-  }
+    vision: { graph: contents.graphs.vision, width, height, tokens },
+  });
+  const { language, vision } = models;
+  const readers = new ReaderPool(language);
+  const encoder = new ImageEncoder(vision, contents.image);
+  const warming = warmUp(encoder, references);
+  return {
+    summary: contents.summary,
+    folder,
+    get provider() {
+      return models.provider;
+    },
+    notes: models.notes,
+    language,
+    readers,
+    encoder,
+    image: contents.image,
+    imageToken: contents.imageToken,
+    prompt: contents.prompt,
+    tokenizer,
+    template,
+    stopIds,
+    references: openReferences(references),
+    calibration: contents.calibration,
+    async dispose() {
+      await warming.stop();
+      await readers.dispose();
+      await vision.dispose();
+      await language.dispose();
+    },
+  };
 }
 
 /** Encodes the references while nobody waits: every answer is measured against some of them. */

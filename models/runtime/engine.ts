@@ -24,6 +24,8 @@ export interface SessionOptions {
   /** Null: CPU. */
   readonly provider: SessionProvider | null;
   readonly threads: number;
+  /** Further configuration entries of the session, by their names in the library's headers. */
+  readonly entries?: Readonly<Record<string, string>>;
 }
 
 /** A provider by the name that SessionOptionsAppendExecutionProvider knows, e.g. "WebGPU". */

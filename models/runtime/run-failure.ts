@@ -12,10 +12,13 @@ export function runFailure(words: RuntimeWords): AppError {
   return appError(code, plainWords(code, words), new Error(words.message));
 }
 
+/** What the library, CUDA, Dawn, Vulkan and Direct3D say where memory, their own or a card's, is not enough. */
+const noMemory =
+  /bad[_ ]alloc|failed to allocate|out[_ ]?of[_ ]?(?:device[_ ]?|host[_ ]?)?memory|allocation failed|is smaller than requested bytes|not enough memory resources|8007000e|exceeds the max buffer size/i;
+
 function codeOf({ kind, message }: RuntimeWords): ErrorCode {
   if (/terminate flag/i.test(message)) return "cancelled";
-  if (/bad[_ ]alloc|failed to allocate|out of memory|allocation failed/i.test(message))
-    return "out-of-memory";
+  if (noMemory.test(message)) return "out-of-memory";
   return kind === "other" ? "model-failed" : "pack-damaged";
 }
 

@@ -173,7 +173,7 @@ function sessionOptions(functions: OrtFunctions, source: GraphSource, options: S
     check(functions, functions.SetSessionLogSeverityLevel(native, fatalOnly));
     check(functions, functions.SetSessionGraphOptimizationLevel(native, allOptimisations));
     check(functions, functions.SetIntraOpNumThreads(native, options.threads));
-    for (const [key, value] of Object.entries(sessionEntries(source))) {
+    for (const [key, value] of Object.entries({ ...sessionEntries(source), ...options.entries })) {
       check(functions, functions.AddSessionConfigEntry(native, key, value));
     }
     if (options.provider) appendProvider(functions, native, options.provider);
