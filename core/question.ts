@@ -11,6 +11,8 @@ export const questionSchema = v.object({
   views: v.pipe(v.array(viewSchema), v.minLength(1), v.maxLength(64)),
   /** The allowed answers; then L is the log-odds of the answer given. */
   choices: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(2), v.maxLength(20))), null),
+  /** A JSON Schema that the answer is held to, instead of sentences (docs/formats/answer-schema.md); absent or null: none. */
+  schema: v.optional(v.nullable(v.record(v.string(), v.unknown()))),
   pack: v.optional(v.nullable(v.string()), null),
   /** Overrides the header's modality where a file has none (PNG, JPEG). */
   modality: v.optional(v.nullable(v.string()), null),
@@ -82,7 +84,13 @@ export const answerSchema = v.object({
   seed: v.number(),
   views: v.array(viewSchema),
   scope: scopeSchema,
-  answer: v.object({ text: v.string(), stop: stopSchema, sentences: v.array(sentenceSchema) }),
+  answer: v.object({
+    text: v.string(),
+    stop: stopSchema,
+    sentences: v.array(sentenceSchema),
+    /** The text as data, where the question gave a schema: valid by it. */
+    structured: v.optional(v.unknown()),
+  }),
   timing: timingSchema,
   tokens: v.object({ prompt: count, image: count, reused: count, answer: count }),
   warnings: v.array(v.string()),

@@ -7,6 +7,7 @@ import { groundingView, promptFor } from "./bind-question.ts";
 import { chooseAnswer } from "./decode/choices.ts";
 import { generate } from "./decode/generate.ts";
 import { createSampler } from "./decode/sampler.ts";
+import { checkSchema, schemaFilter } from "./decode/structured.ts";
 import { answerSentences } from "./evidence/answer-sentences.ts";
 import type { GroundingView } from "./evidence/model-access.ts";
 import { evidenceFailed } from "./evidence/left-out.ts";
@@ -31,6 +32,7 @@ export async function* answer(
 ): AsyncGenerator<AnswerEvent, void, void> {
   yield progress("load");
   const { question } = request;
+  checkForm(question);
   const installed = await packs.find(question.pack, signal);
   const facts = request.views.map(({ summary }) => factsOf(summary.facts, question.modality));
   const scope = judgeScopes(installed.summary.intendedFor, facts);
@@ -86,6 +88,14 @@ export async function* groundSaved(
   }
 }
 
+/** Before anything is loaded for it. @throws bad-input, not-supported */
+function checkForm({ choices, schema }: Question): void {
+  if (schema) checkSchema(schema);
+  if (choices && schema) {
+    throw appError("bad-input", "An answer is held to choices or to a schema, not to both.");
+  }
+}
+
 interface Work {
   readonly pack: LoadedPack;
   readonly reader: PromptReader;
@@ -123,7 +133,8 @@ async function* say(work: Work, signal: AbortSignal): AsyncGenerator<AnswerEvent
   );
   const imageMs = performance.now() - started;
   yield progress("prefill");
-  const prompt = promptFor(pack, { ...question, facts: work.facts }, images);
+  const { schema = null } = question;
+  const prompt = promptFor(pack, { ...question, schema, facts: work.facts }, images);
   const length = promptLength(prompt);
   const room = pack.language.contextLength - length;
   if (room < 1) throw tooLong(pack.language.contextLength, length);
@@ -138,11 +149,14 @@ async function* say(work: Work, signal: AbortSignal): AsyncGenerator<AnswerEvent
     seed: question.seed,
     views: [...question.views],
     scope,
-    answer: {
-      text: speech.text,
-      stop: speech.stop,
-      sentences: answerSentences(speech.text, question.question).map(untested),
-    },
+    answer:
+      schema === null
+        ? {
+            text: speech.text,
+            stop: speech.stop,
+            sentences: answerSentences(speech.text, question.question).map(untested),
+          }
+        : { text: speech.text, stop: speech.stop, sentences: [], structured: JSON.parse(speech.text) },
     timing: {
       load_ms: Math.round(loadMs),
       image_ms: Math.round(imageMs),
@@ -171,12 +185,15 @@ async function* speak(
   const started = performance.now();
   const sampler = createSampler(question);
   const stream = new TokenStream(pack.tokenizer);
+  const { tokenizer, stopIds } = pack;
+  const { schema } = question;
+  const held = schema ? { filter: schemaFilter({ schema, tokenizer, stopIds, maxTokens }) } : {};
   let text = "";
   let stop: Speech["stop"] = "end";
   let reused = 0;
   let prefillMs = 0;
   const times: number[] = [];
-  for await (const event of generate(reader, { prompt, sampler, stopIds: pack.stopIds, maxTokens }, signal)) {
+  for await (const event of generate(reader, { prompt, sampler, stopIds, maxTokens, ...held }, signal)) {
     if (event.type === "prefilled") {
       ({ reused } = event);
       prefillMs = performance.now() - started;
@@ -250,6 +267,7 @@ function openingWarnings({ question, views }: AnswerRequest, scope: Scope, pack:
   if (question.views.some(({ regions }) => regions.length > 0)) {
     warnings.push("The model is not told about the regions that were drawn.");
   }
+  if (question.schema) warnings.push("An answer in the form of a schema is not tested against the image.");
   for (const { frame } of views) warnings.push(...frame.warnings);
   return [...new Set(warnings)];
 }

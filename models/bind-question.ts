@@ -1,5 +1,6 @@
 import type { HeaderFacts } from "../core/frame.ts";
 import type { LoadedView } from "./api.ts";
+import { type JsonSchema, propertyNames } from "./decode/grammar/json-schema.ts";
 import { scoreContinuations } from "./decode/score.ts";
 import type { ContinuationScore, GroundingModel, GroundingView } from "./evidence/model-access.ts";
 import { inputToFrame, visibleContent } from "./image/mapping.ts";
@@ -13,17 +14,18 @@ import { promptText } from "./text/prompt.ts";
 export interface BoundQuestion {
   readonly question: string;
   readonly choices: readonly string[] | null;
+  /** Absent or null: the answer is sentences, or a choice. */
+  readonly schema?: JsonSchema | null;
   readonly facts: HeaderFacts;
 }
 
-/** The prompt of a question about some images. The choices stand in a line of their own, as in training. */
+/** The prompt of a question about some images. */
 export function promptFor(
   pack: LoadedPack,
-  { question, choices, facts }: BoundQuestion,
+  { question, choices, schema, facts }: BoundQuestion,
   images: readonly ImageTokens[],
 ): PromptPart[] {
-  const line =
-    choices === null ? "" : `\nChoices: ${choices.map((choice) => choice.trim().toLowerCase()).join(", ")}.`;
+  const line = choices ? choicesLine(choices) : schema ? schemaLine(schema) : "";
   const texts = promptText({
     tokenizer: pack.tokenizer,
     template: pack.template,
@@ -42,6 +44,17 @@ export function promptFor(
         ]
       : [{ type: "text", ids }];
   });
+}
+
+/** As in training. */
+function choicesLine(choices: readonly string[]): string {
+  return `\nChoices: ${choices.map((choice) => choice.trim().toLowerCase()).join(", ")}.`;
+}
+
+/** What the model would otherwise have to guess from the words that it may say. */
+function schemaLine(schema: JsonSchema): string {
+  const names = propertyNames(schema);
+  return names.length === 0 ? "\nAnswer in JSON." : `\nAnswer in JSON with ${names.join(", ")}.`;
 }
 
 /** A view as grounding works on it. @throws bad-input */

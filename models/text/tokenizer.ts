@@ -1,5 +1,7 @@
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { appError } from "../../core/errors.ts";
+import { tokenBytes } from "./token-bytes.ts";
+import { TokenTrie } from "./token-trie.ts";
 
 /** A token of a text with the part of the text that it stands for. */
 export interface TextToken {
@@ -13,6 +15,8 @@ export interface TextToken {
 export class TextTokenizer {
   readonly #tokenizer: HuggingFaceTokenizer;
   readonly #special: readonly string[];
+  readonly #decoder: unknown;
+  #trie: TokenTrie | null = null;
 
   /** @throws pack-damaged */
   constructor(tokenizer: object, config: object) {
@@ -25,6 +29,7 @@ export class TextTokenizer {
         cause,
       );
     }
+    this.#decoder = "decoder" in tokenizer ? tokenizer.decoder : null;
     this.#special = [...this.#tokenizer.get_added_tokens_decoder().values()]
       .map((token) => token.content)
       .filter((content) => content.length > 1)
@@ -42,6 +47,28 @@ export class TextTokenizer {
       skip_special_tokens: true,
       clean_up_tokenization_spaces: false,
     });
+  }
+
+  /** The vocabulary by what its tokens add to a text; made when it is first asked for. @throws not-supported */
+  get trie(): TokenTrie {
+    if (this.#trie !== null) return this.#trie;
+    const added = this.#tokenizer.get_added_tokens_decoder();
+    const entries = [...this.#tokenizer.get_vocab()].flatMap(([text, id]) => {
+      const token = added.get(id);
+      // Ids without a token leave holes in the list.
+      if (typeof text !== "string") return [];
+      return [{ id, text, added: token !== undefined, special: token?.special ?? false }];
+    });
+    this.#trie = new TokenTrie(tokenBytes(entries, this.#decoder));
+    return this.#trie;
+  }
+
+  /** Whether a blank that begins a text is the tokenizer's own, as with the SentencePiece family: it is not shown. */
+  get dropsFirstBlank(): boolean {
+    const blank = this.trie.bytes.findIndex(
+      (bytes) => bytes !== null && bytes[0] === 0x20 && bytes.length > 1,
+    );
+    return blank >= 0 && !this.decode([blank]).startsWith(" ");
   }
 
   /** The id of a token given by its text, or null. */

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Client } from "../../../core/client.ts";
 import { appError } from "../../../core/errors.ts";
@@ -25,6 +26,7 @@ export const askCommand: Command = {
   options: {
     question: { type: "string", short: "q" },
     choices: { type: "string" },
+    schema: { type: "string" },
     pack: { type: "string" },
     frame: { type: "string" },
     window: { type: "string" },
@@ -43,6 +45,7 @@ export const askCommand: Command = {
       "a DICOM file, a folder of one series, a PNG or JPEG, or the UID of something in the archive",
     "--question TEXT": "the question",
     "--choices A,B": "the allowed answers",
+    "--schema FILE": "a JSON Schema: the answer is JSON of it, as text and as answer.structured",
     "--pack NAME": "another model pack",
     "--frame N": "one frame, from 1; else as many as the pack takes, spaced evenly",
     "--window C,W": "window centre and width instead of the file's own",
@@ -60,7 +63,7 @@ export const askCommand: Command = {
     if (target === undefined || positionals.length > 1) {
       throw appError("usage", 'One image or series: meditron ask PATH_OR_UID --question "…"');
     }
-    const options = questionOptions(values);
+    const options = { ...questionOptions(values), schema: await schemaOption(values) };
     const isPath = existsSync(target);
     if (!isPath && !/^[0-9][0-9.]{0,63}$/.test(target)) {
       throw appError("file-not-found", `There is no file or folder "${target}".`);
@@ -89,6 +92,23 @@ function questionOptions(values: Values): QuestionOptions {
     ...(temperature === null ? {} : { temperature }),
     ...(budget === null ? {} : { groundBudgetSeconds: budget }),
   };
+}
+
+/** @throws usage, bad-input, file-not-found */
+async function schemaOption(values: Values): Promise<Record<string, unknown> | null> {
+  const file = textOption(values, "schema");
+  if (file === null) return null;
+  if (!existsSync(file)) throw appError("file-not-found", `There is no file "${file}".`);
+  let schema: unknown;
+  try {
+    schema = JSON.parse(await readFile(file, "utf8"));
+  } catch (cause) {
+    throw appError("bad-input", `"${file}" is not JSON.`, cause);
+  }
+  if (typeof schema !== "object" || schema === null || Array.isArray(schema)) {
+    throw appError("bad-input", `"${file}" is no schema: it must be a JSON object.`);
+  }
+  return schema as Record<string, unknown>;
 }
 
 async function withViews(
