@@ -1,14 +1,14 @@
-import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { readFile, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { toBinary } from "@bufbuild/protobuf";
 import { bytesSource } from "../../models/import/byte-source.ts";
 import { readGguf } from "../../models/import/gguf-reader.ts";
 import { ggufTokenizer } from "../../models/import/gguf-tokenizer.ts";
-import { importModel } from "../../models/import/import-model.ts";
 import { ModelProtoSchema } from "../../models/onnx/onnx-proto.ts";
 import { parseGraph } from "../../models/pack/graph-references.ts";
 import { readPack } from "../../models/pack/read-pack.ts";
 import { TextTokenizer } from "../../models/text/tokenizer.ts";
+import { copyFolder, emptied, importHostile, importPlaces } from "./import-places.ts";
 import { damageReference, never, octets, text, type CaseKind, type CaseSources } from "./model-cases.ts";
 import { mutateBytes, mutateJson, pick } from "./mutations.ts";
 
@@ -20,32 +20,8 @@ export async function importKinds(sources: CaseSources): Promise<CaseKind[]> {
     await safetensorsKind(sources),
     await settingsKind(sources),
     await exportKind(sources),
+    await wholeModelKind(sources),
   ];
-}
-
-interface ImportPlaces {
-  readonly root: string;
-  readonly source: string;
-  readonly target: string;
-}
-
-async function importPlaces({ work }: CaseSources, name: string, source: string): Promise<ImportPlaces> {
-  const root = path.join(work, name);
-  const target = path.join(root, "packs");
-  await mkdir(target, { recursive: true });
-  return { root, source: path.join(root, source), target };
-}
-
-async function importHostile({ source, target }: ImportPlaces): Promise<void> {
-  const input = { source, targetFolder: target, name: "hostile", precision: "float32" } as const;
-  for await (const event of importModel(input, never)) if (event.type === "done") break;
-}
-
-/** A failed import leaves nothing in the folder of packs; a pack that came out is taken away. */
-async function emptied({ target }: ImportPlaces): Promise<string[]> {
-  const left = await readdir(target);
-  for (const name of left) await rm(path.join(target, name), { recursive: true });
-  return left.filter((name) => name !== "hostile");
 }
 
 /** Byte-level tokenizer and mixed weights, or listed divisors, YaRN, another architecture. */
@@ -182,8 +158,42 @@ async function exportKind(sources: CaseSources): Promise<CaseKind> {
   };
 }
 
-async function copyFolder(from: string, to: string): Promise<void> {
-  await mkdir(to, { recursive: true });
-  for (const name of await readdir(from))
-    await writeFile(path.join(to, name), await readFile(path.join(from, name)));
+/** config.json, base settings and image preparation of whole models with images. */
+async function wholeModelKind(sources: CaseSources): Promise<CaseKind> {
+  const names = ["multi-meditron", "llava-siglip", "gemma3"];
+  const models = await Promise.all(
+    names.map(async (name) => {
+      const places = await importPlaces(sources, `whole-${name}`, "checkpoint");
+      await copyFolder(path.join(sources.fixtures, "whole-models", name), places.source);
+      for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
+        const from = await readFile(path.join(sources.fixtures, "tiny-llama", file));
+        await writeFile(path.join(places.source, file), from);
+      }
+      const settings = (await readdir(places.source)).filter(
+        (file) => file.endsWith(".json") && !file.startsWith("tokenizer") && file !== "expected.json",
+      );
+      return { ...places, settings };
+    }),
+  );
+  let changed: { file: string; bytes: Uint8Array } | null = null;
+  return {
+    name: "whole model",
+    root: sources.work,
+    async run(random) {
+      const model = pick(random, models);
+      const file = path.join(model.source, pick(random, model.settings));
+      const bytes = new Uint8Array(await readFile(file));
+      changed = { file, bytes };
+      const baseConfig = model.settings.includes("base-configs.json")
+        ? path.join(model.source, "base-configs.json")
+        : null;
+      await writeFile(file, random() < 0.9 ? mutateJson(text(bytes), random) : mutateBytes(bytes, random));
+      await importHostile(model, { baseConfig });
+    },
+    async restore() {
+      if (changed !== null) await writeFile(changed.file, changed.bytes);
+      changed = null;
+      return (await Promise.all(models.map(emptied))).flat();
+    },
+  };
 }

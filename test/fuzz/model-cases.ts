@@ -9,6 +9,7 @@ import { OrtLanguageModel } from "../../models/runtime/language-model.ts";
 import { OrtVisionModel } from "../../models/runtime/vision-model.ts";
 import { ChatTemplate } from "../../models/text/chat-template.ts";
 import { TextTokenizer } from "../../models/text/tokenizer.ts";
+import { layoutKinds } from "./layout-cases.ts";
 import { importKinds } from "./import-cases.ts";
 import { mutateBytes, mutateJson, pick, type Random } from "./mutations.ts";
 import { signatureKind } from "./signature-cases.ts";
@@ -47,6 +48,7 @@ export async function caseKinds(sources: CaseSources): Promise<CaseKind[]> {
     packKind(pack, { name: "graph", change: changeGraph, open: false }),
     packKind(pack, { name: "tokenizer", change: changeTokenizer }),
     ...(await importKinds(sources)),
+    ...(await layoutKinds(sources)),
     await signatureKind(sources),
   ];
 }
@@ -144,7 +146,12 @@ const changeAnyFile: Change = async (pack, random) => {
   );
   const bytes = pack.files.get(name) as Uint8Array;
   if (random() < 0.1) await rm(path.join(pack.folder, name));
-  else await writeFile(path.join(pack.folder, name), mutateBytes(bytes, random));
+  else {
+    let changed = mutateBytes(bytes, random);
+    // Zeros over zeros are no damage.
+    while (Buffer.compare(changed, bytes) === 0) changed = mutateBytes(bytes, random);
+    await writeFile(path.join(pack.folder, name), changed);
+  }
 };
 
 const changeLink: Change = async (pack, random) => {

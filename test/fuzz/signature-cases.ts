@@ -1,10 +1,11 @@
-import { cp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, link, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { PackTrust } from "../../core/model-pack.ts";
 import { openPackFolder } from "../../models/pack/pack-files.ts";
 import { signatureName } from "../../models/pack/signature/trust.ts";
+import { packStandings } from "../../models/pack/signature/standing.ts";
 import { checkSignature } from "../../models/pack/signature/verify-signature.ts";
-import { octets, text, type CaseKind, type CaseSources } from "./model-cases.ts";
+import { never, octets, text, type CaseKind, type CaseSources } from "./model-cases.ts";
 import { mutateBytes, mutateJson, pick } from "./mutations.ts";
 
 /** Signatures of OpenSSF's tool, their envelopes, statements and certificates. */
@@ -20,13 +21,22 @@ export async function signatureKind({ work, fixtures }: CaseSources): Promise<Ca
     certificates: [await read("ca.pem")],
   };
   const file = path.join(folder, signatureName);
+  const outside = path.join(work, "outside.sig");
   return {
     name: "signature",
     root: work,
     async run(random) {
       const original = pick(random, signatures);
       await writeFile(file, random() < 0.7 ? damaged(original) : mutateBytes(octets(original), random));
+      if (random() < 0.1) await linkInPlace(random() < 0.5);
+      // What the app shows of it must not fail, whatever it says.
+      await packStandings({ folders: ["", work], trustFor: () => trust }, never);
       await checkSignature(await openPackFolder(folder), trust);
+
+      async function linkInPlace(symbolic: boolean): Promise<void> {
+        await rename(file, outside);
+        await (symbolic ? symlink(outside, file) : link(outside, file));
+      }
 
       function damaged(whole: string): string {
         if (random() < 0.4) return mutateJson(whole, random);
@@ -48,6 +58,7 @@ export async function signatureKind({ work, fixtures }: CaseSources): Promise<Ca
     },
     async restore() {
       await rm(file, { force: true });
+      await rm(outside, { force: true });
       return [];
     },
   };
