@@ -162,14 +162,17 @@ describe("a pack whose answer depends on one known patch", { timeout: patience }
       const expected =
         odds(meanInside(view.input, patch)) - terms.reduce((sum, term) => sum + term, 0) / terms.length;
 
-      const evidence = await groundWith(pack, loaded, { calibration: null });
-      await pack.close();
-      expect(Math.abs(evidence[0]!.reliance!.nats - expected)).toBeLessThan(1e-3);
-      expect(Math.abs(evidence[1]!.reliance!.nats - expected)).toBeLessThan(1e-3);
-      expect(Math.abs(evidence[1]!.reliance!.alone_nats - expected)).toBeLessThan(1e-3);
-      for (const [index, term] of evidence[1]!.terms!.entries()) {
-        expect(Math.abs(term.alone_nats - terms[index]!)).toBeLessThan(1e-3);
+      // The answer to a polar question, and a sentence against its contradiction: both are the log-odds of the mark.
+      for (const text of ["Yes. There is a mark.", "There is a mark."]) {
+        const [evidence, ...others] = await groundWith(pack, loaded, { calibration: null, text });
+        expect(others).toEqual([]);
+        expect(Math.abs(evidence!.reliance!.nats - expected)).toBeLessThan(1e-3);
+        expect(Math.abs(evidence!.reliance!.alone_nats - expected)).toBeLessThan(1e-3);
+        for (const [index, term] of evidence!.terms!.entries()) {
+          expect(Math.abs(term.alone_nats - terms[index]!)).toBeLessThan(1e-3);
+        }
       }
+      await pack.close();
     }
   });
 });
