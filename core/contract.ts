@@ -63,6 +63,8 @@ const study = v.object({ studyInstanceUid: studyUidSchema });
 const packName = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/));
 const passphrase = v.pipe(v.string(), v.minLength(1), v.maxLength(1024));
 
+const benchParts = ["text", "image", "evidence", "bandwidth"] as const;
+
 const loadEventSchema = v.variant("type", [
   v.object({ type: v.literal("progress"), stage: v.string(), fraction: v.nullable(v.number()) }),
   v.object({ type: v.literal("done"), pack: packSummarySchema }),
@@ -224,6 +226,9 @@ export const contract = {
     v.object({
       pack: v.nullable(v.string()),
       rounds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 5),
+      parts: v.optional(v.array(v.picklist(benchParts)), [...benchParts]),
+      /** A round before those that count. */
+      warmUp: v.optional(v.boolean(), true),
     }),
     evaluationEventSchema,
   ),

@@ -46,6 +46,8 @@ export interface ModelInput {
   readonly pixels: Uint8Array;
 }
 
+export type BenchPart = "text" | "image" | "evidence" | "bandwidth";
+
 export type ModelProgress =
   | { readonly type: "progress"; readonly stage: string; readonly fraction: number | null }
   | { readonly type: "done"; readonly pack: PackSummary };
@@ -91,7 +93,7 @@ export interface InferenceApi {
   ): AsyncGenerator<ModelProgress, void, void>;
   /** How fast a pack (null: the default one) is here; medians over `rounds`. */
   bench(
-    input: { pack: string | null; rounds: number },
+    input: { pack: string | null; rounds: number; parts: readonly BenchPart[]; warmUp: boolean },
     signal: AbortSignal,
   ): AsyncGenerator<EvaluationEvent, void, void>;
   /** The image files that an evaluation needs, absolute; the host reads them through the archive process. */

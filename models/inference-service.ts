@@ -64,10 +64,10 @@ export function createInferenceService(
       }
     },
     importModel: (input, signal) => importModel(input, signal),
-    async *bench({ pack, rounds }, signal) {
+    async *bench({ pack, ...options }, signal) {
       const lease = await packs.lease(pack, signal);
       try {
-        yield* benchPack(lease.pack, rounds, signal);
+        yield* benchPack(lease.pack, { ...options, threads: packs.providers.threads }, signal);
       } finally {
         lease.release();
       }

@@ -13,13 +13,13 @@ import { exportCommand } from "./commands/export.ts";
 import { importCommand } from "./commands/import.ts";
 import { listCommand } from "./commands/list.ts";
 import {
-  modelsBenchCommand,
   modelsImportCommand,
   modelsListCommand,
   modelsRemoveCommand,
   modelsSignCommand,
   modelsVerifyCommand,
 } from "./commands/models.ts";
+import { modelsBenchCommand } from "./commands/models-bench.ts";
 import { sampleCommand } from "./commands/sample.ts";
 import { serveCommand } from "./commands/serve.ts";
 

@@ -74,9 +74,9 @@ export function modelProcedures(
         signal,
       );
     },
-    async *"models.bench"({ pack, rounds }, signal) {
+    async *"models.bench"({ pack, ...options }, signal) {
       const chosen = pack ?? (await context.settings.read()).pack;
-      yield* (await inference(signal)).bench({ pack: chosen, rounds }, signal);
+      yield* (await inference(signal)).bench({ pack: chosen, ...options }, signal);
     },
     async "models.remove"({ name }) {
       const folder = ownPack(name);

@@ -1,12 +1,15 @@
 import { cpus, loadavg, totalmem } from "node:os";
 import type { EvaluationEvent } from "../../core/evaluation.ts";
 import type { HeaderFacts } from "../../core/frame.ts";
-import type { ModelInput } from "../api.ts";
+import type { BenchPart, ModelInput } from "../api.ts";
 import { promptFor } from "../bind-question.ts";
 import { bindEvalModel } from "../bind-eval-model.ts";
+import { readBandwidth } from "./bandwidth.ts";
+import { bytesPerToken } from "./bytes-per-token.ts";
 import { groundForced, groundingRequest } from "../eval/forced-answer.ts";
 import { seededRandom } from "../evidence/noise.ts";
 import type { LoadedPack } from "../loaded-pack.ts";
+import { readDecoderGraph } from "../pack/read-pack.ts";
 import { type PromptReader, promptLength } from "../runtime/prompt-reader.ts";
 
 /** Tokens that stand before those decoded. */
@@ -17,31 +20,42 @@ const promptTokens = 512;
 /** One figure a name: tokens a second for `decode@CONTEXT` and `prefill@TOKENS`, milliseconds for `…_ms`. */
 type Sample = Readonly<Record<string, number>>;
 
+export interface BenchOptions {
+  readonly rounds: number;
+  /** What is measured; "bandwidth" needs the figures of "text". */
+  readonly parts: readonly BenchPart[];
+  /** A round before those that count, which makes what is made once (caches, buffers). */
+  readonly warmUp: boolean;
+  readonly threads: number;
+}
+
 /**
  * How fast a pack is on this machine: reading and saying text, the first token about a new image, a further question
- * about the same one, and the evidence of one sentence. Texts and images are random: their content costs nothing.
- * Medians over `rounds`; the evidence is tested once. @throws cancelled, model-failed
+ * about the same one, the evidence of one sentence, and how near decoding is to what the memory can give. Texts and
+ * images are random: their content costs nothing. Medians over `rounds`; the evidence is tested once.
+ * @throws cancelled, model-failed
  */
 export async function* benchPack(
   pack: LoadedPack,
-  rounds: number,
+  { rounds, parts, warmUp, threads }: BenchOptions,
   signal: AbortSignal,
 ): AsyncGenerator<EvaluationEvent, void, void> {
   const samples: Sample[] = [];
-  // The first round makes what is made once (caches, buffers) and does not count.
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = warmUp ? 0 : 1; round <= rounds; round++) {
     yield { type: "progress", text: "speed", fraction: round / (rounds + 2), remaining_ms: null };
-    const sample = { ...(await textSpeed(pack, signal)), ...(await imageTimes(pack, round, signal)) };
-    if (round > 0) samples.push(sample);
+    const text = parts.includes("text") ? await textSpeed(pack, signal) : {};
+    const image = parts.includes("image") ? await imageTimes(pack, round, signal) : {};
+    if (round > 0) samples.push({ ...text, ...image });
   }
   yield { type: "progress", text: "evidence", fraction: (rounds + 1) / (rounds + 2), remaining_ms: null };
-  const evidence = await evidenceTime(pack, signal);
+  const evidence = parts.includes("evidence") ? await evidenceTime(pack, signal) : {};
   const { name, version, digest } = pack.summary;
   const names = Object.keys(samples[0] ?? {});
   const medians = Object.fromEntries(
     names.map((figure) => [figure, median(samples.map((sample) => sample[figure]!))]),
   );
   const rss = Math.round(process.memoryUsage().rss / 1e6);
+  const memory = parts.includes("bandwidth") ? await memoryBound(pack, threads, medians) : {};
   yield {
     type: "done",
     report: {
@@ -53,8 +67,29 @@ export async function* benchPack(
       },
       pack: { name, version, digest },
       provider: pack.provider,
+      threads,
       rounds,
+      ...memory,
       engines: { ours: { ...medians, ...evidence, rss_mb: rss } },
+    },
+  };
+}
+
+/** How much of what the memory gives decoding behind the shortest context takes. */
+async function memoryBound(
+  { folder }: LoadedPack,
+  threads: number,
+  { [`decode@${contexts[0]}`]: tokensPerSecond }: Sample,
+): Promise<{ bandwidth?: object }> {
+  if (tokensPerSecond === undefined) return {};
+  const graph = await readDecoderGraph(folder);
+  const bytes = bytesPerToken(graph, contexts[0]);
+  const rate = await readBandwidth(threads);
+  return {
+    bandwidth: {
+      gb_s: rounded(rate),
+      bound_fraction: rounded((bytes * tokensPerSecond) / (rate * 1e9)),
+      bytes_per_token: bytes,
     },
   };
 }
@@ -168,6 +203,9 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
-  const value = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return rounded(sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2);
+}
+
+function rounded(value: number): number {
   return Number(value.toPrecision(3));
 }

@@ -4,6 +4,7 @@ import type { PackCard, PackSummary, PackTrust } from "../../core/model-pack.ts"
 import { AppError, throwIfAborted } from "../../core/errors.ts";
 import { calibrationFault } from "../evidence/calibration.ts";
 import type { GraphSource } from "../runtime/engine.ts";
+import type { ModelProto } from "../onnx/onnx-proto.ts";
 import { checkGraphReferences, exportedGraphLimit, graphLimit, parseGraph } from "./graph-references.ts";
 import type { PackContents } from "./pack-contents.ts";
 import {
@@ -176,6 +177,14 @@ async function readGraphs(opened: OpenedPack, base: OpenedPack | null): Promise<
       own === null ? await readGraph(owner, language.decoder, owner) : await readGraph(opened, own, owner),
     vision: pack.kind === "vision-language" ? await readGraph(opened, pack.vision, opened) : null,
   };
+}
+
+/** The decoder's graph, checked as all graphs are; its weights are not read. @throws pack-damaged, pack-not-found */
+export async function readDecoderGraph(folder: string): Promise<ModelProto> {
+  const opened = await openPackFolder(folder);
+  const { decoder } = await readGraphs(opened, await openBase(opened));
+  if (decoder.type !== "bytes") throw packDamaged("its graph is not read");
+  return parseGraph(decoder.bytes);
 }
 
 /** A graph file of one pack whose weights are files of `data`, itself or its base. */

@@ -6,7 +6,7 @@ import type { PackSignature, PackSummary } from "../../../core/model-pack.ts";
 import type { Folders } from "../../folders.ts";
 import type { Command } from "../command.ts";
 import type { Output } from "../output.ts";
-import { listOption, requiredOption, textOption, wholeOption } from "../values.ts";
+import { listOption, requiredOption, textOption } from "../values.ts";
 
 export const modelsListCommand: Command = {
   name: "models list",
@@ -131,32 +131,6 @@ export const modelsImportCommand: Command = {
     await reportPack(own().stream("models.import", request, signal), output);
   },
 };
-
-export const modelsBenchCommand: Command = {
-  name: "models bench",
-  usage: "[NAME] [--rounds N]",
-  summary: "Measure how fast a pack is on this machine.",
-  options: { rounds: { type: "string" } },
-  help: { "--rounds N": "medians over so many rounds (default 5)" },
-  async run({ positionals, values, output, signal, own }) {
-    const rounds = wholeOption(values, "rounds");
-    const request = { pack: positionals[0] ?? null, ...(rounds === null ? {} : { rounds }) };
-    for await (const event of own().stream("models.bench", request, signal)) {
-      if (event.type === "done") output.result(event.report, benchLines(event.report));
-      else output.progress(`${event.text} ${Math.round(event.fraction * 100)} %`);
-    }
-  },
-};
-
-function benchLines({ engines }: Record<string, unknown>): string {
-  const figures = Object.entries((engines as Record<string, Record<string, number>>)["ours"] ?? {});
-  return figures.map(([name, value]) => `${name.padEnd(24)}${value} ${unitOf(name)}`.trimEnd()).join("\n");
-}
-
-function unitOf(name: string): string {
-  if (name.includes("@")) return "tokens/s";
-  return name.endsWith("_ms") ? "ms" : name.endsWith("_mb") ? "MB" : "";
-}
 
 export const modelsRemoveCommand: Command = {
   name: "models remove",

@@ -4,11 +4,14 @@ import { benchPack } from "../../../models/bench/bench-pack.ts";
 import { never } from "./tiny-model.ts";
 import { openTinyPack } from "./tiny-pack.ts";
 
+/** The tiny pack has no folder, from which "bandwidth" would read its graph. */
+const all = { parts: ["text", "image", "evidence"], warmUp: true, threads: 1 } as const;
+
 test("a pack is measured with what its context holds, and progress is told", async () => {
   const pack = await openTinyPack();
   const events: EvaluationEvent[] = [];
   try {
-    for await (const event of benchPack(pack, 1, never)) events.push(event);
+    for await (const event of benchPack(pack, { ...all, rounds: 1 }, never)) events.push(event);
   } finally {
     await pack.dispose();
   }
@@ -37,7 +40,7 @@ test("a pack is measured with what its context holds, and progress is told", asy
 test("a stop ends it between two runs", async () => {
   const pack = await openTinyPack();
   const stop = new AbortController();
-  const measuring = benchPack(pack, 100, stop.signal);
+  const measuring = benchPack(pack, { ...all, rounds: 100 }, stop.signal);
   await measuring.next();
   stop.abort();
   await expect(measuring.next()).rejects.toMatchObject({ code: "cancelled" });
