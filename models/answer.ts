@@ -193,7 +193,11 @@ async function* speak(
   let reused = 0;
   let prefillMs = 0;
   const times: number[] = [];
-  for await (const event of generate(reader, { prompt, sampler, stopIds, maxTokens, ...held }, signal)) {
+  for await (const event of generate(
+    reader,
+    { prompt, sampler, stopIds, maxTokens, lookup: true, ...held },
+    signal,
+  )) {
     if (event.type === "prefilled") {
       ({ reused } = event);
       prefillMs = performance.now() - started;

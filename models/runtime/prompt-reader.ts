@@ -80,13 +80,31 @@ export class PromptReader {
     return { logits, reused };
   }
 
-  /** Reads one token behind what was read last and returns its logits, float32 [vocabulary]: a step of an answer. */
-  async step(id: number, signal: AbortSignal): Promise<Float32Array> {
-    const embeddings = await this.#model.embed([id], signal);
-    const logits = await this.#model.forward({ cache: this.#cache, embeddings, rows: [0] }, signal);
-    // Not known again as this token: its keys and values come from a run over one.
-    this.#held.push(Number.NaN);
+  /** Tokens for which there is room behind what was read. */
+  get room(): number {
+    return this.#model.contextLength - this.#cache.length;
+  }
+
+  /**
+   * Reads tokens behind what was read last and returns their logits, float32 [ids, vocabulary]: a step of an answer,
+   * with one token and any that are guessed to follow it.
+   */
+  async step(ids: readonly number[], signal: AbortSignal): Promise<Float32Array> {
+    const embeddings = await this.#model.embed(ids, signal);
+    const logits = await this.#model.forward(
+      { cache: this.#cache, embeddings, rows: [...ids.keys()] },
+      signal,
+    );
+    // Not known again as these tokens: keys and values may come from a run over one.
+    for (const _ of ids) this.#held.push(Number.NaN);
     return logits;
+  }
+
+  /** Takes back as many tokens of the steps that were read last. */
+  forget(tokens: number): void {
+    if (tokens <= 0) return;
+    this.#held.length -= tokens;
+    this.#cache.truncate(this.#held.length);
   }
 
   dispose(): Promise<void> {
@@ -155,6 +173,13 @@ function imageSpans(parts: readonly PromptPart[]): TokenSpan[] {
 function firstImage(parts: readonly PromptPart[]): { before: readonly number[]; image: ImageTokens } | null {
   const [text, next] = parts;
   return text?.type === "text" && next?.type === "image" ? { before: text.ids, image: next.image } : null;
+}
+
+/** Token ids in order, NaN for those of images. */
+export function promptIds(parts: readonly PromptPart[]): number[] {
+  return parts.flatMap((part) =>
+    part.type === "text" ? [...part.ids] : Array.from({ length: part.image.tokens }, () => Number.NaN),
+  );
 }
 
 export function promptLength(parts: readonly PromptPart[]): number {

@@ -182,7 +182,7 @@ describe.each(runtimes)("through $name", ({ name, open }) => {
       const parts = about(image(3));
       await fresh.read({ parts, rows: [13] }, never);
       await fresh.read({ parts, rows: [13] }, never);
-      await fresh.step(40, never);
+      await fresh.step([40], never);
       const after = await fresh.read({ parts: [...parts, text(40, 41, 42)], rows: [16] }, never);
       expect(lengths).toEqual([14, 2, 1, 3]);
       expect(after.reused).toBe(14);

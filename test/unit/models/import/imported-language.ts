@@ -144,7 +144,7 @@ export async function sayGreedily(
   let row = logits.subarray(-vocabulary);
   while (said.length < count) {
     said.push(greedy(row));
-    row = await reader.step(said.at(-1) as number, never);
+    row = await reader.step([said.at(-1) as number], never);
   }
   return said;
 }
