@@ -3,7 +3,7 @@ import { openByteSource } from "./byte-source.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkDecoderConfig, plainDecoder, type DecoderConfig } from "./decoder-config.ts";
 import { checkRows, readGguf, type GgufFile } from "./gguf-reader.ts";
-import { ggufRotary, ropeFactorTensor } from "./gguf-rotary.ts";
+import { ggufRotary, ropeFactorTensors } from "./gguf-rotary.ts";
 import { ggufTokenizer } from "./gguf-tokenizer.ts";
 import { renamedTensors } from "./renamed-tensors.ts";
 import { rowLength, type RowRange, type TensorInfo, type TensorSource } from "./tensor-source.ts";
@@ -14,6 +14,10 @@ interface GgufArchitecture {
   /** llama.cpp's converter interleaves the two halves of each query and key head: its rotary kernel turns neighbours. */
   readonly interleaved: boolean;
   readonly biases: DecoderConfig["biases"];
+  /** Every layer sees a window of the tokens where the file says so. */
+  readonly window?: boolean;
+  /** GGUF names of tensors that are several in one, with HF's; llama.cpp calls gate and up together "ffn_up". */
+  readonly fused?: Readonly<Record<string, string>>;
 }
 
 const noBiases = { qkv: false, output: false, mlp: false };
@@ -23,6 +27,13 @@ const architectures: Readonly<Record<string, GgufArchitecture>> = {
   llama: { name: "LlamaForCausalLM", interleaved: true, biases: noBiases },
   qwen2: { name: "Qwen2ForCausalLM", interleaved: false, biases: { ...noBiases, qkv: true } },
   qwen3: { name: "Qwen3ForCausalLM", interleaved: false, biases: noBiases },
+  phi3: {
+    name: "Phi3ForCausalLM",
+    interleaved: false,
+    biases: noBiases,
+    window: true,
+    fused: { attn_qkv: "self_attn.qkv_proj", ffn_up: "mlp.gate_up_proj" },
+  },
 };
 
 /** @throws architecture-not-supported */
@@ -40,7 +51,7 @@ function ggufArchitecture({ metadata }: GgufFile): GgufArchitecture & { readonly
 
 /** The settings of the decoder in a GGUF file. @throws architecture-not-supported, model-file-damaged */
 export async function ggufDecoderConfig(file: GgufFile): Promise<DecoderConfig> {
-  const { name: architecture, prefix, biases, interleaved } = ggufArchitecture(file);
+  const { name: architecture, prefix, biases, interleaved, window = false } = ggufArchitecture(file);
   const number = (key: string, otherwise?: number): number => {
     const value = file.metadata.get(`${prefix}.${key}`) ?? otherwise;
     if (typeof value !== "number") {
@@ -62,10 +73,14 @@ export async function ggufDecoderConfig(file: GgufFile): Promise<DecoderConfig> 
   const embedding = file.tensors.get("token_embd.weight");
   if (embedding === undefined)
     throw appError("model-file-damaged", "The GGUF file lacks the tensor token_embd.weight.");
+  const layers = number("block_count");
+  // 0: none.
+  const seen = window ? number("attention.sliding_window", 0) : 0;
   return {
     ...plainDecoder,
+    ...(seen > 0 ? { window: seen, windowLayers: layerNumbers(layers) } : {}),
     architecture,
-    layers: number("block_count"),
+    layers,
     hidden,
     intermediate: number("feed_forward_length"),
     heads,
@@ -79,6 +94,11 @@ export async function ggufDecoderConfig(file: GgufFile): Promise<DecoderConfig> 
     biases,
     tiedEmbedding: !file.tensors.has("output.weight"),
   };
+}
+
+/** 512 layers are more than checkDecoderConfig lets pass. */
+function layerNumbers(count: number): number[] {
+  return Array.from({ length: Math.min(Math.max(Math.trunc(count) || 0, 0), 512) }, (_, layer) => layer);
 }
 
 const plainNames: Readonly<Record<string, string>> = {
@@ -102,17 +122,20 @@ const layerNames: Readonly<Record<string, string>> = {
 };
 
 /** A name that is not known stays as it is: a tensor that nothing uses ends the import. */
-function canonicalName(name: string): string {
-  const [, layer, part, kind] = /^blk\.(\d{1,4})\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
-  const known = part !== undefined && Object.hasOwn(layerNames, part) ? layerNames[part] : undefined;
+function canonicalName(name: string, fused: Readonly<Record<string, string>>): string {
+  const [, layer, part = "", kind] = /^blk\.(\d{1,4})\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
+  const names = Object.hasOwn(fused, part) ? fused : layerNames;
+  const known = Object.hasOwn(names, part) ? names[part] : undefined;
   if (known !== undefined) return `model.layers.${layer}.${known}.${kind}`;
   return Object.hasOwn(plainNames, name) ? (plainNames[name] as string) : name;
 }
 
 /** The tensors under HF's names and in HF's row order. */
 export function ggufTensors(file: GgufFile, config: DecoderConfig): TensorSource {
-  const { interleaved } = ggufArchitecture(file);
-  const names = renamedTensors(file, (name) => (name === ropeFactorTensor ? null : canonicalName(name)));
+  const { interleaved, fused = {} } = ggufArchitecture(file);
+  const names = renamedTensors(file, (name) =>
+    ropeFactorTensors.has(name) ? null : canonicalName(name, fused),
+  );
   const { tensors } = names;
   return {
     tensors,

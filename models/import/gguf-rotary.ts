@@ -4,7 +4,16 @@ import { yarnAmplitude, type RotaryConfig, type RotaryScaling } from "./rotary.t
 import { rowLength } from "./tensor-source.ts";
 
 /** A divisor for each frequency: how llama.cpp's converter writes Llama 3's scaling. */
-export const ropeFactorTensor = "rope_freqs.weight";
+const plainFactorTensor = "rope_freqs.weight";
+const shortFactorTensor = "rope_factors_short.weight";
+const longFactorTensor = "rope_factors_long.weight";
+
+/** Tensors that hold divisors of rotary positions and are no weights. */
+export const ropeFactorTensors: ReadonlySet<string> = new Set([
+  plainFactorTensor,
+  shortFactorTensor,
+  longFactorTensor,
+]);
 
 export interface GgufRotary {
   readonly rotary: RotaryConfig;
@@ -38,8 +47,13 @@ export async function ggufRotary(
     theta: number("freq_base", 10_000),
     width: number("dimension_count", headSize),
   };
+  const long = await longRope(file, number);
+  if (long !== null) {
+    const { scaling, original } = long;
+    return { rotary: { ...base, scaling }, context: Math.min(context, original) };
+  }
   const factor = number("scaling.factor", number("scale_linear", 0)) || 1;
-  const divisors = await listedDivisors(file);
+  const divisors = await divisorsOf(file, plainFactorTensor);
   // Where nothing is said, a factor means the linear kind.
   const type = file.metadata.get(`${prefix}.rope.scaling.type`) ?? "linear";
   if (type === "yarn" && divisors === null && number("scaling.yarn_ext_factor", 1) === 1) {
@@ -72,20 +86,35 @@ function plainScaling(factor: number, divisors: readonly number[] | null): Rotar
   return factor === 1 ? { type: "none" } : { type: "linear", factor };
 }
 
-async function listedDivisors(file: GgufFile): Promise<readonly number[] | null> {
-  const other = ["rope_factors_long.weight", "rope_factors_short.weight"].find((name) =>
-    file.tensors.has(name),
-  );
-  if (other !== undefined) {
-    throw appError("architecture-not-supported", "LongRoPE cannot be imported from a GGUF file.");
-  }
-  const info = file.tensors.get(ropeFactorTensor);
-  if (info === undefined) return null;
-  if (info.shape.length !== 1 || rowLength(info) > 4096) {
+/**
+ * LongRoPE as llama.cpp's converter writes it (Phi-3): two lists of divisors, and what cos and sin are multiplied by. The
+ * list for short prompts is taken, and its context with it (hf-settings.ts says why). Null: another kind.
+ */
+async function longRope(
+  file: GgufFile,
+  number: (key: string, otherwise: number) => number,
+): Promise<{ readonly scaling: RotaryScaling; readonly original: number } | null> {
+  const short = await divisorsOf(file, shortFactorTensor);
+  const long = await divisorsOf(file, longFactorTensor);
+  if (short === null && long === null) return null;
+  const [original, amplitude] = [
+    number("scaling.original_context_length", 0),
+    number("scaling.attn_factor", 0),
+  ];
+  if (short === null || long?.length !== short.length || original < 1 || amplitude <= 0) {
     throw appError(
       "model-file-damaged",
-      `The tensor ${ropeFactorTensor} has another shape than it can have.`,
+      "The GGUF file lacks a list of divisors, the original context or the factor of its LongRoPE.",
     );
   }
-  return [...(await file.readRows(ropeFactorTensor, { first: 0, count: 1 }))];
+  return { scaling: { type: "listed", divisors: short, amplitude }, original };
+}
+
+async function divisorsOf(file: GgufFile, name: string): Promise<readonly number[] | null> {
+  const info = file.tensors.get(name);
+  if (info === undefined) return null;
+  if (info.shape.length !== 1 || rowLength(info) > 4096) {
+    throw appError("model-file-damaged", `The tensor ${name} has another shape than it can have.`);
+  }
+  return [...(await file.readRows(name, { first: 0, count: 1 }))];
 }

@@ -12,7 +12,7 @@ export async function layoutKinds(sources: CaseSources): Promise<CaseKind[]> {
 
 async function ggufLayoutKind(sources: CaseSources): Promise<CaseKind> {
   const places = await importPlaces(sources, "gguf-layout", "model.gguf");
-  const names = ["llama-factors", "llama-yarn", "qwen2", "qwen3"];
+  const names = ["llama-factors", "llama-yarn", "phi3-longrope", "qwen2", "qwen3"];
   const files = [sources.gguf, ...names.map((name) => path.join(sources.fixtures, `gguf/${name}.gguf`))];
   const all = await Promise.all(
     files.map(async (file) => {

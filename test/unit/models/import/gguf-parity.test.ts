@@ -70,6 +70,31 @@ describe("the rotary positions of a GGUF file", () => {
     await expect(ggufDecoderConfig(file)).rejects.toMatchObject({ code: "architecture-not-supported" });
   });
 
+  it("leave LongRoPE the context that its short list is for", async () => {
+    const { contextLength, rotary, window, windowLayers } = await ggufDecoderConfig(
+      await changed("phi3-longrope", {}),
+    );
+    expect(contextLength).toBe(64);
+    expect(rotary).toMatchObject({ width: 16, scaling: { type: "listed" } });
+    expect({ window, windowLayers }).toEqual({ window: 7, windowLayers: [0, 1] });
+  });
+
+  it.each<[string, Record<string, GgufValue>]>([
+    ["without its original context", { "phi3.rope.scaling.original_context_length": 0 }],
+    ["without its factor", { "phi3.rope.scaling.attn_factor": 0 }],
+  ])("are damaged for LongRoPE %s", async (_, values) => {
+    const file = await changed("phi3-longrope", values);
+    await expect(ggufDecoderConfig(file)).rejects.toMatchObject({ code: "model-file-damaged" });
+  });
+
+  it("are damaged for LongRoPE with one of its lists alone", async () => {
+    const file = await changed("phi3-longrope", {});
+    const tensors = new Map([...file.tensors].filter(([name]) => name !== "rope_factors_long.weight"));
+    await expect(ggufDecoderConfig({ ...file, tensors })).rejects.toMatchObject({
+      code: "model-file-damaged",
+    });
+  });
+
   it("are damaged with a text for a number", async () => {
     const file = await changed("llama-linear", { "llama.rope.scaling.factor": "four" });
     await expect(ggufDecoderConfig(file)).rejects.toMatchObject({ code: "model-file-damaged" });
