@@ -90,7 +90,8 @@ export function createApp(options: AppOptions): App {
       const stateFolder = path.join(folders.data, "state");
       const trust = await readPackTrust(policyFiles(process.env));
       const packFolders = folders.packs;
-      await api.configure({ packFolders, provider, threads: null, stateFolder, trust }, signal);
+      const cacheFolder = path.join(folders.data, "cache");
+      await api.configure({ packFolders, provider, threads: null, stateFolder, cacheFolder, trust }, signal);
     },
   });
   const context: Context = {

@@ -34,6 +34,8 @@ export interface InferenceSettings {
   readonly threads: number | null;
   /** Where the process remembers a graphics driver that ended it; null: nowhere. */
   readonly stateFolder: string | null;
+  /** For weights that are kept ready for this machine; absent or null: nowhere. All of it may be deleted. */
+  readonly cacheFolder?: string | null;
   /** Whose signatures count for packs that did not come with the app; absent: no policy says. */
   readonly trust?: PackTrust | null;
 }

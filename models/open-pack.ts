@@ -4,6 +4,7 @@ import { appError } from "../core/errors.ts";
 import type { PackSummary, PackTrust } from "../core/model-pack.ts";
 import type { ModelInput } from "./api.ts";
 import { openReferences, type ReferenceImage } from "./evidence/references.ts";
+import { readPackSizes } from "./fit/pack-sizes.ts";
 import { ImageEncoder } from "./image/image-encoder.ts";
 import { placeContent } from "./image/mapping.ts";
 import { fillInput } from "./image/prepare-view.ts";
@@ -38,6 +39,8 @@ export async function openPack(
   const references = await Promise.all(contents.references.map((one) => readReference(one, contents.image)));
   const { width, height, tokens } = contents.image;
   const models = await openModels(provider, {
+    digest: contents.summary.digest,
+    weightBytes: async () => (await readPackSizes(folder)).languageBytes,
     language: {
       embed: contents.graphs.embed,
       decoder: contents.graphs.decoder,

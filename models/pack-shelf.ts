@@ -11,6 +11,7 @@ import type { LoadedPack } from "./loaded-pack.ts";
 import { type InstalledPack, openPack } from "./open-pack.ts";
 import { findPacks } from "./pack/read-pack.ts";
 import { readReferences } from "./read-references.ts";
+import { PreparedWeights, processorName } from "./runtime/prepared-weights.ts";
 import { ProviderChoice } from "./runtime/providers.ts";
 import { openRuntime, type Runtime, type RuntimeOpeners } from "./runtime/runtime.ts";
 
@@ -165,7 +166,11 @@ export class PackShelf {
       if (fit?.status === "too-large") throw appError("out-of-memory", fit.text);
       return await openPack(
         { ...installed, trust: this.trustFor(installed.folder) },
-        { ...provider, notes: fit?.status === "tight" ? [fit.text] : [] },
+        {
+          ...provider,
+          notes: fit?.status === "tight" ? [fit.text] : [],
+          weights: await this.#preparedWeights(provider.runtime),
+        },
         signal,
       );
     } catch (thrown) {
@@ -173,6 +178,13 @@ export class PackShelf {
       if (this.#current?.key.startsWith(`${installed.folder} `)) this.#current = null;
       throw thrown;
     }
+  }
+
+  async #preparedWeights({ version }: Runtime): Promise<PreparedWeights | null> {
+    const { cacheFolder = null } = this.#settings;
+    if (cacheFolder === null) return null;
+    const folder = path.join(cacheFolder, "weights");
+    return new PreparedWeights({ folder, version, processor: await processorName() });
   }
 
   async #fit({ folder, summary: { name, digest } }: InstalledPack, provider: string): Promise<PackFit> {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { appError } from "../../core/errors.ts";
 import type { Context } from "../context.ts";
@@ -78,15 +78,29 @@ export function modelProcedures(
       const chosen = pack ?? (await context.settings.read()).pack;
       yield* (await inference(signal)).bench({ pack: chosen, ...options }, signal);
     },
-    async "models.remove"({ name }) {
+    async "models.remove"({ name }, signal) {
       const folder = ownPack(name);
       if (!existsSync(path.join(folder, "pack.json"))) {
         throw appError("pack-not-found", "There is no pack of this name that was added here.");
       }
+      // What its weights were laid out as goes with them.
+      const packs = await (await inference(signal)).listPacks({}, signal);
+      const digest = packs.find((pack) => pack.name === name)?.digest;
       // The process may have the weights mapped into memory.
       await context.inference.stop();
       await rm(folder, { recursive: true });
+      if (digest !== undefined)
+        await removePrepared(path.join(context.folders.data, "cache", "weights"), digest);
       return {};
     },
   };
+}
+
+/** Deletes the entries of a pack (`PreparedWeights`), whatever version and processor they are for. */
+async function removePrepared(folder: string, digest: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    if (name.startsWith(digest.slice(0, 32)))
+      await rm(path.join(folder, name), { recursive: true, force: true });
+  }
 }

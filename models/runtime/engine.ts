@@ -13,8 +13,13 @@ export interface Engine {
   tensor<Data extends TensorData>(data: Data, shape: readonly number[]): GraphTensor<Data>;
 }
 
-/** A graph and where its external data lies. */
-export type GraphSource =
+/**
+ * A graph and where its external data lies. `saveTo`: a folder into which it is written as it runs here, with what was
+ * computed ahead of its weights (the first way alone).
+ */
+export type GraphSource = { readonly saveTo?: string } & GraphPlace;
+
+type GraphPlace =
   /** External data lies beside the file. */
   | { readonly type: "file"; readonly path: string }
   /** External data is looked up in `dataFolder`, by paths below it; null where the graph has none. */
@@ -36,6 +41,9 @@ export interface SessionProvider {
   readonly memory: string | null;
 }
 
+/** What the elements of an input are, of the types that the app tells apart. */
+export type InputType = "float32" | "float16" | "int8" | "other";
+
 /** A loaded graph. Runs are serialised. */
 export interface GraphSession {
   readonly inputs: readonly string[];
@@ -44,6 +52,7 @@ export interface GraphSession {
   readonly device: { tensor(shape: readonly number[]): DeviceTensor } | null;
   /** The declared shape of an input; named dimensions are -1. */
   inputShape(name: string): number[];
+  inputType(name: string): InputType;
   bind(): GraphBinding;
   /** @throws cancelled, model-failed, out-of-memory */
   run(binding: GraphBinding, signal: AbortSignal): Promise<void>;
@@ -92,8 +101,17 @@ export function sessionEntries(source: GraphSource): Readonly<Record<string, str
 
 /** Zeros for a tensor. @throws out-of-memory */
 export function zeros(length: number): Float32Array {
+  return allocated(() => new Float32Array(length));
+}
+
+/** The same of 8-bit numbers. @throws out-of-memory */
+export function zeroBytes(length: number): Int8Array {
+  return allocated(() => new Int8Array(length));
+}
+
+function allocated<Values>(make: () => Values): Values {
   try {
-    return new Float32Array(length);
+    return make();
   } catch (cause) {
     const message =
       "There is not enough memory for this question. Close other programs or ask about fewer images.";

@@ -1,10 +1,15 @@
 import type { LanguageModel, VisionModel } from "./backend.ts";
 import type { LanguageModelInput } from "./open-language.ts";
 import type { ChosenProvider } from "./providers.ts";
+import { openPreparedLanguage } from "./open-prepared.ts";
 import { openWithSpare, SpareLanguageModel, SpareVisionModel } from "./spare-models.ts";
 import type { VisionModelSource } from "./vision-model.ts";
 
 export interface ModelSources {
+  /** Of the pack. */
+  readonly digest: string;
+  /** Of its language model. */
+  readonly weightBytes: () => Promise<number>;
   readonly language: LanguageModelInput;
   readonly vision: Omit<VisionModelSource, "hidden">;
 }
@@ -19,19 +24,19 @@ export interface OpenedModels {
   readonly notes: readonly string[];
 }
 
-/** `outOfMemory` is called where a card's memory was not enough for one of them. */
-export async function openModels(
-  chosen: ChosenProvider,
-  sources: ModelSources,
-  outOfMemory: () => void = () => undefined,
-): Promise<OpenedModels> {
-  const { runtime } = chosen;
+export async function openModels(chosen: ChosenProvider, sources: ModelSources): Promise<OpenedModels> {
+  const { runtime, weights = null, outOfMemory = () => undefined } = chosen;
+  const prepared = weights && { weights, digest: sources.digest, bytes: sources.weightBytes };
   const onCpu = { ...chosen, provider: null };
   const notes = [...(chosen.notes ?? [])];
   let provider = chosen.name;
   const openLanguage = () => runtime.openLanguage(sources.language, chosen);
+  const openLanguageOnCpu = () =>
+    prepared === null
+      ? runtime.openLanguage(sources.language, onCpu)
+      : openPreparedLanguage(runtime, { source: sources.language, options: onCpu }, prepared);
   const languageSpare = {
-    openOnCpu: () => runtime.openLanguage(sources.language, onCpu),
+    openOnCpu: openLanguageOnCpu,
     moved: () => {
       provider = "cpu";
       notes.push(leftCard("the model"));
@@ -40,7 +45,7 @@ export async function openModels(
   };
   const language =
     chosen.provider === null
-      ? await openLanguage()
+      ? await openLanguageOnCpu()
       : await openWithSpare(
           openLanguage,
           (model) => new SpareLanguageModel(model, languageSpare),

@@ -6,6 +6,7 @@ import type { ProviderStatus } from "../../core/model-pack.ts";
 import type { InferenceSettings } from "../api.ts";
 import { OrtLanguageModel } from "./language-model.ts";
 import type { SessionOptions, SessionProvider } from "./engine.ts";
+import type { PreparedWeights } from "./prepared-weights.ts";
 import { probe, probeDecoder, probeEmbeddings } from "./probe-graph.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -23,6 +24,10 @@ export interface ChosenProvider extends SessionOptions {
   readonly runtime: Runtime;
   /** What answers must say of it; absent: nothing. */
   readonly notes?: readonly string[];
+  /** Where weights are kept ready for this processor; absent: nowhere. */
+  readonly weights?: PreparedWeights | null;
+  /** Called where a card's memory was not enough. */
+  readonly outOfMemory?: () => void;
 }
 
 const webgpu: Candidate = {

@@ -10,6 +10,8 @@ import { OrtVisionModel, type VisionModelSource } from "./vision-model.ts";
 export interface Runtime {
   /** Null: the first choice. Else why the second is used, in words for the settings. */
   readonly instead: string | null;
+  /** Of ONNX Runtime. */
+  readonly version: string;
   openLanguage(source: LanguageModelInput, options: SessionOptions): Promise<LanguageModel>;
   openVision(source: VisionModelSource, options: SessionOptions): Promise<VisionModel>;
 }
@@ -44,9 +46,10 @@ export async function openRuntime(openers: RuntimeOpeners): Promise<Runtime> {
 }
 
 export async function openCRuntime(): Promise<Runtime> {
-  ortEnvironment();
+  const { version } = ortEnvironment();
   return {
     instead: null,
+    version,
     openLanguage: (source, options) => openLanguageModel(source, options),
     openVision: (source, options) => OrtVisionModel.open(source, options),
   };
@@ -56,6 +59,7 @@ export async function openBindingRuntime(reason: string, lost: () => void): Prom
   const thread = await BindingThread.start({ lost });
   return {
     instead: reason,
+    version: thread.version,
     openLanguage: (source, { threads }) => thread.openLanguage(source, threads),
     openVision: (source, { threads }) => thread.openVision(source, threads),
   };

@@ -9,6 +9,7 @@ import {
   type GraphSession,
   type GraphSource,
   type GraphTensor,
+  type InputType,
   sessionEntries,
   type SessionOptions,
   type TensorData,
@@ -84,11 +85,18 @@ class BindingSession implements GraphSession {
   }
 
   inputShape(name: string): number[] {
+    return this.#input(name).shape.map((dimension) => (typeof dimension === "number" ? dimension : -1));
+  }
+
+  inputType(name: string): InputType {
+    const { type } = this.#input(name);
+    return type === "float32" || type === "float16" || type === "int8" ? type : "other";
+  }
+
+  #input(name: string): Ort.InferenceSession.TensorValueMetadata {
     const input = this.#open.inputMetadata.find((one) => one.name === name);
-    if (!input?.isTensor) {
-      throw appError("pack-damaged", `A graph of the model pack has no input ${name}.`);
-    }
-    return input.shape.map((dimension) => (typeof dimension === "number" ? dimension : -1));
+    if (input?.isTensor) return input;
+    throw appError("pack-damaged", `A graph of the model pack has no input ${name}.`);
   }
 
   bind(): GraphBinding {

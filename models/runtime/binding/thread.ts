@@ -26,6 +26,7 @@ export class BindingThread {
   readonly #api: WorkerApi;
   readonly #lost: () => void;
   readonly #patienceMs: number;
+  #version = "";
   #asking = 0;
   #state: "starting" | "running" | "over" = "starting";
 
@@ -50,13 +51,18 @@ export class BindingThread {
     process.env["ORT_DISABLE_TELEMETRY"] = "1";
     const thread = new BindingThread(open(), { lost, patienceMs });
     try {
-      await thread.call("version", {}, new AbortController().signal);
+      thread.#version = await thread.call("version", {}, new AbortController().signal);
       thread.#state = "running";
       return thread;
     } catch (thrown) {
       await thread.end();
       throw thrown;
     }
+  }
+
+  /** Of ONNX Runtime. */
+  get version(): string {
+    return this.#version;
   }
 
   async openLanguage(source: LanguageModelInput, threads: number): Promise<LanguageModel> {

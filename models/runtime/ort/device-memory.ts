@@ -24,15 +24,19 @@ export class DeviceTensor {
 
 const deviceAllocator = 0;
 const defaultMemory = 0;
-const float32 = 1;
 
 /** Memory of the device that a session runs on. */
 export class DeviceMemory {
   readonly #info: Handle;
   readonly #allocator: Handle;
+  readonly #elementType: number;
 
-  /** `name`: as ONNX Runtime calls the device's memory, e.g. "WebGPU_Buf". */
-  constructor(session: Handle, name: string) {
+  /**
+   * `name`: as ONNX Runtime calls the device's memory, e.g. "WebGPU_Buf". `elementType`: of its tensors, an
+   * ONNXTensorElementDataType.
+   */
+  constructor(session: Handle, name: string, elementType: number) {
+    this.#elementType = elementType;
     const { functions } = ortEnvironment();
     this.#info = take(functions, (out) =>
       functions.CreateMemoryInfo(name, deviceAllocator, 0, defaultMemory, out),
@@ -45,12 +49,18 @@ export class DeviceMemory {
     }
   }
 
-  /** float32; what it holds at first is not defined. @throws out-of-memory */
+  /** What it holds at first is not defined. @throws out-of-memory */
   tensor(shape: readonly number[]): DeviceTensor {
     const { functions } = ortEnvironment();
     const dimensions = BigInt64Array.from(shape, (dimension) => BigInt(dimension));
     const create = (out: [Handle | null]) =>
-      functions.CreateTensorAsOrtValue(this.#allocator, dimensions, dimensions.length, float32, out);
+      functions.CreateTensorAsOrtValue(
+        this.#allocator,
+        dimensions,
+        dimensions.length,
+        this.#elementType,
+        out,
+      );
     return new DeviceTensor(take(functions, create));
   }
 

@@ -20,6 +20,7 @@ export interface OrtFunctions {
   DisableTelemetryEvents(env: Handle): Status;
 
   CreateSessionOptions(options: OutHandle): Status;
+  SetOptimizedModelFilePath(options: Handle, path: string): Status;
   SetSessionLogSeverityLevel(options: Handle, level: number): Status;
   SetSessionGraphOptimizationLevel(options: Handle, level: number): Status;
   SetIntraOpNumThreads(options: Handle, threads: number): Status;
@@ -54,6 +55,7 @@ export interface OrtFunctions {
   ReleaseSession(session: Handle): void;
 
   CastTypeInfoToTensorInfo(info: Handle, tensor: OutHandle): Status;
+  GetTensorElementType(info: Handle, type: OutNumber): Status;
   GetDimensionsCount(info: Handle, count: OutNumber): Status;
   GetDimensions(info: Handle, values: BigInt64Array, count: number): Status;
   GetTensorTypeAndShape(value: Handle, info: OutHandle): Status;
@@ -129,6 +131,7 @@ const signatures: SignatureTable = {
   CreateSession: [7, status, [handle, filePath, handle, outHandle]],
   CreateSessionFromArray: [8, status, [handle, "void *", "size_t", handle, outHandle]],
   CreateSessionOptions: [10, status, [outHandle]],
+  SetOptimizedModelFilePath: [11, status, [handle, filePath]],
   DisableMemPattern: [17, status, [handle]],
   SetSessionLogSeverityLevel: [22, status, [handle, "int"]],
   SetSessionGraphOptimizationLevel: [23, status, [handle, "int"]],
@@ -149,6 +152,7 @@ const signatures: SignatureTable = {
     [handle, "void *", "size_t", "int64_t *", "size_t", "int", outHandle],
   ],
   CastTypeInfoToTensorInfo: [55, status, [handle, outHandle]],
+  GetTensorElementType: [60, status, [handle, outInt]],
   GetDimensionsCount: [61, status, [handle, outSize]],
   GetDimensions: [62, status, [handle, "int64_t *", "size_t"]],
   GetTensorShapeElementCount: [64, status, [handle, outSize]],

@@ -1,12 +1,15 @@
+import path from "node:path";
 import { appError, throwIfAborted } from "../../../core/errors.ts";
 import {
   type GraphBinding,
   type GraphSession,
   type GraphSource,
+  type InputType,
   sessionEntries,
   type SessionOptions,
   type SessionProvider,
 } from "../engine.ts";
+import { preparedFiles } from "../prepared-weights.ts";
 import { check, ortEnvironment, type OrtEnvironment, take, takeNumber } from "./environment.ts";
 import { callAsync, type OrtFunctions, type OutHandle, textAt } from "./functions.ts";
 import type { Handle } from "./library.ts";
@@ -15,6 +18,9 @@ import type { Tensor } from "./tensor.ts";
 
 const fatalOnly = 4;
 const allOptimisations = 99;
+
+/** By ONNXTensorElementDataType. */
+const inputTypes: Readonly<Record<number, InputType>> = { 1: "float32", 3: "int8", 10: "float16" };
 
 /** A loaded graph. Runs are serialised: two of them on few cores only slow each other. */
 export class Session implements GraphSession {
@@ -31,7 +37,7 @@ export class Session implements GraphSession {
     this.#handle = handle;
     this.inputs = names(ort, handle, "Input");
     this.outputs = names(ort, handle, "Output");
-    this.device = memory === null ? null : new DeviceMemory(handle, memory);
+    this.device = memory === null ? null : new DeviceMemory(handle, memory, this.#cacheType());
   }
 
   /** Reads and optimises a graph on a worker thread. @throws pack-damaged, out-of-memory, provider-not-available. */
@@ -69,16 +75,43 @@ export class Session implements GraphSession {
     const { functions } = this.#ort;
     const index = this.inputs.indexOf(name);
     if (index < 0) throw appError("pack-damaged", `A graph of the model pack has no input ${name}.`);
-    const info = take(functions, (out) => functions.SessionGetInputTypeInfo(this.handle, index, out));
-    try {
-      const tensor = take(functions, (out) => functions.CastTypeInfoToTensorInfo(info, out));
+    return this.#withTensorInfo(index, (tensor) => {
       const rank = takeNumber(functions, (out) => functions.GetDimensionsCount(tensor, out));
       const shape = new BigInt64Array(rank);
       if (rank > 0) check(functions, functions.GetDimensions(tensor, shape, rank));
       return Array.from(shape, Number);
+    });
+  }
+
+  inputType(name: string): InputType {
+    const { functions } = this.#ort;
+    const index = this.inputs.indexOf(name);
+    if (index < 0) throw appError("pack-damaged", `A graph of the model pack has no input ${name}.`);
+    const type = this.#withTensorInfo(index, (tensor) =>
+      takeNumber(functions, (out) => functions.GetTensorElementType(tensor, out)),
+    );
+    return inputTypes[type] ?? "other";
+  }
+
+  #withTensorInfo<Value>(input: number, use: (tensor: Handle) => Value): Value {
+    const { functions } = this.#ort;
+    const info = take(functions, (out) => functions.SessionGetInputTypeInfo(this.handle, input, out));
+    try {
+      return use(take(functions, (out) => functions.CastTypeInfoToTensorInfo(info, out)));
     } finally {
       functions.ReleaseTypeInfo(info);
     }
+  }
+
+  /** Of the keys and values that a decoder takes, which is what lies on devices: float32, or float16. */
+  #cacheType(): number {
+    const float32 = 1;
+    const past = this.inputs.findIndex((name) => name.startsWith("past_"));
+    if (past < 0) return float32;
+    const { functions } = this.#ort;
+    return this.#withTensorInfo(past, (tensor) =>
+      takeNumber(functions, (out) => functions.GetTensorElementType(tensor, out)),
+    );
   }
 
   bind(): Binding {
@@ -176,11 +209,23 @@ function sessionOptions(functions: OrtFunctions, source: GraphSource, options: S
     for (const [key, value] of Object.entries({ ...sessionEntries(source), ...options.entries })) {
       check(functions, functions.AddSessionConfigEntry(native, key, value));
     }
+    if (source.saveTo !== undefined) saveAsItRuns(functions, native, source.saveTo);
     if (options.provider) appendProvider(functions, native, options.provider);
     return native;
   } catch (thrown) {
     functions.ReleaseSessionOptions(native);
     throw thrown;
+  }
+}
+
+function saveAsItRuns(functions: OrtFunctions, native: Handle, folder: string): void {
+  check(functions, functions.SetOptimizedModelFilePath(native, path.join(folder, preparedFiles.graph)));
+  const entries = {
+    "session.optimized_model_external_initializers_file_name": preparedFiles.weights,
+    "session.optimized_model_external_initializers_min_size_in_bytes": "1024",
+  };
+  for (const [key, value] of Object.entries(entries)) {
+    check(functions, functions.AddSessionConfigEntry(native, key, value));
   }
 }
 

@@ -61,6 +61,7 @@ export async function smallCardRuntime(opened: string[] = []): Promise<Runtime> 
   };
   return {
     instead: null,
+    version: runtime.version,
     openLanguage: (source, options) => runtime.openLanguage(source, placed("language", options)),
     openVision: (source, options) => runtime.openVision(source, placed("vision", options)),
   };
