@@ -6,6 +6,9 @@ import type { Precision, PrecisionRule } from "./graph-weights.ts";
  */
 export type PackPrecision = "integer" | "compact" | "float32";
 
+/** What a decoder keeps of the tokens that it has read. */
+export type KeyValuePrecision = "float32" | "int8";
+
 const isTokenMatrix = (source: string) =>
   source === "model.embed_tokens.weight" || source === "lm_head.weight";
 

@@ -3,7 +3,8 @@ import type { Checkpoint, VisionPart } from "./checkpoint.ts";
 import { buildDecoderGraphs } from "./decoder-graph.ts";
 import { describePack, writeWhole } from "./describe-pack.ts";
 import { modelBytes } from "./graph-builder.ts";
-import { precisionRules, type PackPrecision } from "./pack-precision.ts";
+import { precisionRules, type KeyValuePrecision, type PackPrecision } from "./pack-precision.ts";
+import { quantiseCache } from "./quantise-cache.ts";
 import { refuseUnusedTensors, trackUse } from "./tensor-use.ts";
 import { buildVisionGraph } from "./vision-graph.ts";
 import { WeightFiles } from "./weight-files.ts";
@@ -15,6 +16,8 @@ export interface WriteOptions {
   /** Of the pack. */
   readonly name: string;
   readonly precision: PackPrecision;
+  /** What the decoder keeps keys and values as; absent: float32. */
+  readonly kvCache?: KeyValuePrecision | undefined;
   readonly folder: string;
   readonly signal: AbortSignal;
   /** Bytes that a weight file may have; by default what suits the precision. */
@@ -25,6 +28,7 @@ export interface WriteOptions {
 export async function writeContents(checkpoint: Checkpoint, options: WriteOptions): Promise<void> {
   const { config, vision } = checkpoint;
   await writeLanguage(checkpoint, options);
+  if (options.kvCache === "int8") await quantiseCache(checkpoint, options.folder, options.signal);
   if (vision !== null) await writeVision(vision, config.hidden, options);
   await describePack(checkpoint, {
     ...options,

@@ -206,7 +206,8 @@ async function readJson(opened: OpenedPack, path: string): Promise<object> {
   throw packDamaged(`${path} is not a JSON object`);
 }
 
-function chatTemplate(config: object): PackContents["chatTemplate"] {
+/** Out of tokenizer_config.json. @throws pack-damaged */
+export function chatTemplate(config: object): PackContents["chatTemplate"] {
   const fields = new Map<string, unknown>(Object.entries(config));
   const source = fields.get("chat_template");
   if (typeof source !== "string") throw packDamaged("its tokenizer has no chat template");

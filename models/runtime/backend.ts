@@ -7,8 +7,8 @@
 export interface CachedTokens {
   readonly from: number;
   readonly tokens: number;
-  /** One a layer and side. */
-  readonly parts: readonly Float32Array[];
+  /** One a layer and side; 8-bit numbers where the pack keeps them so. */
+  readonly parts: readonly (Float32Array | Int8Array)[];
 }
 
 /** The attention keys and values of the tokens that a sequence holds so far. */

@@ -45,7 +45,7 @@ export class ExportedCache implements Cache {
     this.#parts = this.#parts.map((held, index) => {
       const values = zeros(this.#heads * total * this.#headSize);
       this.#place(values, { part: held, tokens: from, at: 0, total });
-      this.#place(values, { part: parts[index] as Float32Array, tokens, at: from, total });
+      this.#place(values, { part: parts[index]!, tokens, at: from, total });
       return values;
     });
     this.#length = total;
@@ -92,7 +92,12 @@ export class ExportedCache implements Cache {
 
   #place(
     values: Float32Array,
-    { part, tokens, at, total }: { part: Float32Array; tokens: number; at: number; total: number },
+    {
+      part,
+      tokens,
+      at,
+      total,
+    }: { part: CachedTokens["parts"][number]; tokens: number; at: number; total: number },
   ): void {
     for (let head = 0; head < this.#heads; head += 1) {
       const own = part.subarray(head * tokens * this.#headSize, (head + 1) * tokens * this.#headSize);

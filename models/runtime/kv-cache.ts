@@ -6,10 +6,13 @@ import {
   type GraphBinding,
   type GraphSession,
   type GraphTensor,
+  zeroBytes,
   zeros,
 } from "./engine.ts";
 
 export interface CacheShape {
+  /** What keys and values are kept as. */
+  readonly type: "float32" | "int8";
   readonly layers: number;
   readonly kvHeads: number;
   readonly headSize: number;
@@ -21,7 +24,8 @@ const step = 256;
 /** Tokens on a device, whose memory is taken at once: what lies there cannot be moved from here. */
 export const deviceCapacity = 2048;
 
-type MainTensor = GraphTensor<Float32Array>;
+type CacheValues = Float32Array | Int8Array;
+type MainTensor = GraphTensor<CacheValues>;
 type CacheTensor = MainTensor | DeviceTensor;
 
 /**
@@ -64,7 +68,7 @@ export class KeyValueCache implements Cache {
     const { kvHeads, headSize } = this.#shape;
     const parts = this.#tensors.map((tensor) => {
       const { data } = tensor as MainTensor;
-      const part = zeros(kvHeads * tokens * headSize);
+      const part = this.#zeros(kvHeads * tokens * headSize);
       for (let head = 0; head < kvHeads; head += 1) {
         const start = (head * this.#capacity + from) * headSize;
         part.set(data.subarray(start, start + tokens * headSize), head * tokens * headSize);
@@ -142,13 +146,17 @@ export class KeyValueCache implements Cache {
     this.#capacity = capacity;
   }
 
+  #zeros(length: number): CacheValues {
+    return this.#shape.type === "int8" ? zeroBytes(length) : zeros(length);
+  }
+
   #tensorShape(capacity: number): number[] {
     return [1, this.#shape.kvHeads, capacity, this.#shape.headSize];
   }
 
   #grown(old: CacheTensor | undefined, capacity: number): MainTensor {
     const { kvHeads, headSize } = this.#shape;
-    const values = zeros(kvHeads * capacity * headSize);
+    const values = this.#zeros(kvHeads * capacity * headSize);
     if (old && "data" in old) {
       for (let head = 0; head < kvHeads; head += 1) {
         const start = head * this.#capacity * headSize;

@@ -44,6 +44,7 @@ export class OrtLanguageModel implements LanguageModel {
     const [, kvHeads, , headSize] = decoder.inputShape("past_key_0");
     this.#imageBlocks = decoder.inputs.includes("image_blocks");
     this.#shape = {
+      type: cacheType(decoder),
       layers: decoder.inputs.filter((name) => name.startsWith("past_key_")).length,
       kvHeads: fixed(kvHeads),
       headSize: fixed(headSize),
@@ -57,10 +58,12 @@ export class OrtLanguageModel implements LanguageModel {
   ): Promise<OrtLanguageModel> {
     // A table look-up gains nothing on a graphics card.
     const embed = source.embed && (await engine.open(source.embed, { ...options, provider: null }));
+    let decoder: GraphSession | null = null;
     try {
-      const decoder = await engine.open(source.decoder, options);
+      decoder = await engine.open(source.decoder, options);
       return new OrtLanguageModel(engine, { embed, decoder }, source);
     } catch (thrown) {
+      await decoder?.dispose();
       await embed?.dispose();
       throw thrown;
     }
@@ -205,6 +208,16 @@ function imageBlocks(tokens: number, images: readonly TokenSpan[]): BigInt64Arra
   const blocks = new BigInt64Array(tokens);
   for (const [index, { first, end }] of images.entries()) blocks.fill(BigInt(index + 1), first, end);
   return blocks;
+}
+
+/** @throws provider-not-available: keys and values of 8 bit are for the processor's kernels */
+function cacheType(decoder: GraphSession): CacheShape["type"] {
+  if (decoder.inputType("past_key_0") !== "int8") return "float32";
+  if (decoder.device === null) return "int8";
+  throw appError(
+    "provider-not-available",
+    "This model pack keeps what it has read in 8 bits, which works on the processor only. Choose the provider CPU.",
+  );
 }
 
 function fixed(dimension: number | undefined): number {

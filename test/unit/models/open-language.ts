@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import type { CacheHeads } from "../../../models/import/int8-cache.ts";
+import { parseGraph } from "../../../models/pack/graph-references.ts";
 import { checkPack } from "../../../models/pack/read-pack.ts";
 import type { LanguageModel } from "../../../models/runtime/backend.ts";
 import type { GraphSource } from "../../../models/runtime/engine.ts";
@@ -10,6 +12,7 @@ import { cpu, never } from "./tiny-model.ts";
 export interface OpenedLanguage {
   readonly model: LanguageModel;
   readonly tokenizer: TextTokenizer;
+  readonly heads: CacheHeads;
 }
 
 export interface LanguageOptions {
@@ -36,5 +39,15 @@ export async function openLanguage(folder: string, options: LanguageOptions = {}
   );
   const read = async (name: string) => JSON.parse(await readFile(path.join(folder, name), "utf8")) as object;
   const tokenizer = new TextTokenizer(await read(language.tokenizer), await read(language.tokenizer_config));
-  return { model, tokenizer };
+  return { model, tokenizer, heads: headsOf(graphs.decoder.bytes) };
+}
+
+function headsOf(decoder: Uint8Array): CacheHeads {
+  const inputs = parseGraph(decoder).graph!.input.filter(({ name }) => name.startsWith("past_key_"));
+  const [first] = inputs;
+  if (first?.type?.value.case !== "tensorType") throw new Error("the decoder keeps nothing");
+  const sizes = first.type.value.value.shape!.dim.map(({ value }) =>
+    value.case === "dimValue" ? Number(value.value) : 0,
+  );
+  return { layers: inputs.length, heads: sizes[1]!, headSize: sizes[3]! };
 }

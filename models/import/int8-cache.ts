@@ -1,0 +1,112 @@
+import { create } from "@bufbuild/protobuf";
+import { appError } from "../../core/errors.ts";
+import {
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  TensorProto_DataType as DataType,
+  type ModelProto,
+  type NodeProto,
+} from "../onnx/onnx-proto.ts";
+import type { LanguageModel } from "../runtime/backend.ts";
+import { inlineTensor } from "./graph-builder.ts";
+
+/** What keys and values of one layer are divided by, float32 [kvHeads × headSize]: each channel has its own. */
+export interface CacheScales {
+  readonly keys: Float32Array;
+  readonly values: Float32Array;
+}
+
+/** Heads are those of keys and values. */
+export interface CacheHeads {
+  readonly layers: number;
+  readonly heads: number;
+  readonly headSize: number;
+}
+
+/** Other texts and images may give larger values than what was measured; what is larger still is cut off. */
+const margin = 1.25;
+const largestInteger = 127;
+/** Where GroupQueryAttention takes the scales of keys; those of values follow. */
+const scalesInput = 12;
+
+/**
+ * Scales out of what a model keeps while it reads `ids`: the largest value of each channel. By channel, because a few
+ * channels of the keys are many times as large as the others. @throws what reading throws
+ */
+export async function measureCacheScales(
+  model: LanguageModel,
+  { ids, layers, heads, headSize }: CacheHeads & { readonly ids: readonly number[] },
+  signal: AbortSignal,
+): Promise<CacheScales[]> {
+  const cache = model.createCache();
+  try {
+    await model.forward({ cache, embeddings: await model.embed(ids, signal), rows: [] }, signal);
+    const read = cache.copy(0, ids.length);
+    if (read === null) throw appError("model-failed", "What the model has read cannot be looked at here.");
+    const scales = read.parts.map((part) => channelScales(part, { heads, headSize }));
+    return Array.from({ length: layers }, (_, layer) => ({
+      keys: scales[2 * layer]!,
+      values: scales[2 * layer + 1]!,
+    }));
+  } finally {
+    await cache.dispose();
+  }
+}
+
+/** `part`: [heads, tokens, headSize] */
+function channelScales(
+  part: Float32Array | Int8Array,
+  { heads, headSize }: Omit<CacheHeads, "layers">,
+): Float32Array {
+  const scales = new Float32Array(heads * headSize);
+  const each = part.length / heads;
+  for (let i = 0; i < part.length; i += 1) {
+    const channel = Math.floor(i / each) * headSize + (i % headSize);
+    scales[channel] = Math.max(scales[channel]!, Math.abs(part[i]!));
+  }
+  // A channel that was never used needs a scale all the same.
+  return scales.map((largest) => (Math.max(largest, 1e-6) * margin) / largestInteger);
+}
+
+/**
+ * Makes a decoder of the app keep keys and values as 8-bit integers: the same graph with other attributes and types of
+ * its attention, and the scales in it. Changes `model` itself. @throws not-supported where it is another kind of graph
+ */
+export function keepCacheInBytes(model: ModelProto, scales: readonly CacheScales[], heads: CacheHeads): void {
+  const { graph } = model;
+  const nodes = graph?.node.filter(({ opType }) => opType === "GroupQueryAttention") ?? [];
+  if (graph === undefined || nodes.length !== scales.length || nodes.length === 0) {
+    throw appError("not-supported", "The attention of this decoder cannot keep its cache in 8 bits.");
+  }
+  for (const node of nodes) {
+    const layer = Number(/^past_key_(\d+)$/.exec(node.input[3] ?? "")?.[1] ?? Number.NaN);
+    const own = scales[layer];
+    if (own === undefined) {
+      throw appError("not-supported", "The attention of this decoder cannot keep its cache in 8 bits.");
+    }
+    while (node.input.length < scalesInput) node.input.push("");
+    for (const [side, values] of [
+      ["key", own.keys],
+      ["value", own.values],
+    ] as const) {
+      const name = `cache_scale_${side}_${layer}`;
+      const shape = [1, heads.heads, 1, heads.headSize];
+      graph.initializer.push(inlineTensor({ name, type: "float32", shape }, values));
+      node.input.push(name);
+    }
+    setAttributes(node);
+  }
+  for (const value of [...graph.input, ...graph.output]) {
+    if (!/^(?:past|present)_(?:key|value)_\d+$/.test(value.name)) continue;
+    if (value.type?.value.case === "tensorType") value.type.value.value.elemType = DataType.INT8;
+  }
+}
+
+function setAttributes(node: NodeProto): void {
+  const perChannel = new TextEncoder().encode("PER_CHANNEL");
+  node.attribute.push(
+    create(AttributeProtoSchema, { name: "k_quant_type", type: AttributeType.STRING, s: perChannel }),
+    create(AttributeProtoSchema, { name: "v_quant_type", type: AttributeType.STRING, s: perChannel }),
+    create(AttributeProtoSchema, { name: "kv_cache_bit_width", type: AttributeType.INT, i: 8n }),
+  );
+}
