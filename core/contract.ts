@@ -215,9 +215,18 @@ export const contract = {
     packSignatureSchema,
   ),
   /** Makes a pack out of a checkpoint, in the data folder's packs. */
-  /** `baseConfig`: a file with the settings of models that the checkpoint only names. */
+  /**
+   * `baseConfig`: a file with the settings of models that the checkpoint only names. `adapter`: a folder with a LoRA
+   * adapter, which is merged.
+   */
   "models.import": stream(
-    v.object({ source: v.string(), name: packName, baseConfig: v.optional(v.string()) }),
+    v.object({
+      source: v.string(),
+      name: packName,
+      adapter: v.optional(v.string()),
+      baseConfig: v.optional(v.string()),
+      kvCache: v.optional(v.picklist(["float32", "int8"])),
+    }),
     loadEventSchema,
   ),
 

@@ -90,7 +90,14 @@ export interface InferenceApi {
   checkPack(input: { folder: string }, signal: AbortSignal): AsyncGenerator<ModelProgress, void, void>;
   /** Makes the pack `name` in `targetFolder`, the folder that holds packs. */
   importModel(
-    input: { source: string; targetFolder: string; name: string; baseConfig?: string | null },
+    input: {
+      source: string;
+      targetFolder: string;
+      name: string;
+      adapter?: string | null;
+      baseConfig?: string | null;
+      kvCache?: "float32" | "int8" | undefined;
+    },
     signal: AbortSignal,
   ): AsyncGenerator<ModelProgress, void, void>;
   /** How fast a pack (null: the default one) is here; medians over `rounds`. */

@@ -61,7 +61,7 @@ export function modelProcedures(
         : null;
       return (await inference(signal)).packSignature({ folder: path.resolve(folder), trust }, signal);
     },
-    async *"models.import"({ source, name, baseConfig }, signal) {
+    async *"models.import"({ source, name, adapter, baseConfig, kvCache }, signal) {
       const targetFolder = path.join(context.folders.data, "packs");
       await mkdir(targetFolder, { recursive: true, mode: 0o700 });
       yield* (await inference(signal)).importModel(
@@ -69,7 +69,9 @@ export function modelProcedures(
           source: path.resolve(source),
           targetFolder,
           name,
+          adapter: adapter === undefined ? null : path.resolve(adapter),
           baseConfig: baseConfig === undefined ? null : path.resolve(baseConfig),
+          kvCache,
         },
         signal,
       );

@@ -10,6 +10,8 @@ export interface Checkpoint {
   /** As config.json names the whole model. */
   readonly architecture: string;
   readonly config: DecoderConfig;
+  /** A LoRA adapter was merged into the tensors. */
+  readonly adapted?: boolean;
   readonly tensors: TensorSource;
   /** Contents of tokenizer.json and tokenizer_config.json (with `chat_template`). */
   readonly tokenizer: { readonly json: object; readonly config: object };

@@ -11,7 +11,8 @@ import { adoptExport } from "./exported/adopt-export.ts";
 import { findExport } from "./exported/export-files.ts";
 import { openGgufCheckpoint } from "./gguf-checkpoint.ts";
 import { openHfCheckpoint } from "./hf-checkpoint.ts";
-import type { PackPrecision } from "./pack-precision.ts";
+import type { KeyValuePrecision, PackPrecision } from "./pack-precision.ts";
+import { withAdapter } from "./lora-adapter.ts";
 import { claimWorkFolder, removeWorkFolder, touchWorkFolder } from "./work-folder.ts";
 import { writeContents, type WriteOptions } from "./write-contents.ts";
 
@@ -23,8 +24,12 @@ export interface ImportInput {
   readonly name: string;
   /** "float32" is for comparisons; packs are "integer". */
   readonly precision?: PackPrecision;
+  /** What the decoder keeps keys and values as; absent: float32. */
+  readonly kvCache?: KeyValuePrecision | undefined;
   /** A file with the settings of models that the checkpoint only names (base-configs.ts). */
   readonly baseConfig?: string | null;
+  /** A folder with a LoRA adapter as PEFT writes it, which is merged into the language model. */
+  readonly adapter?: string | null | undefined;
 }
 
 export type ImportProgress =
@@ -43,11 +48,11 @@ export async function* importModel(
   throwIfAborted(signal);
   const target = await freeTarget(input);
   const writer = await openWriter(input);
-  const { source, name, precision = "integer", baseConfig = null } = input;
+  const { source, name, precision = "integer", baseConfig = null, kvCache, adapter = null } = input;
   let work: string | null = null;
   try {
-    work = await claimWorkFolder(target, { source, precision, baseConfig });
-    for await (const fraction of writer.write({ name, precision, folder: work, signal })) {
+    work = await claimWorkFolder(target, { source, precision, baseConfig, adapter });
+    for await (const fraction of writer.write({ name, precision, kvCache, folder: work, signal })) {
       await touchWorkFolder(work);
       yield { type: "progress", stage: "weights", fraction };
     }
@@ -88,7 +93,8 @@ interface PackWriter {
   close(): Promise<void>;
 }
 
-async function openWriter({ source, baseConfig = null }: ImportInput): Promise<PackWriter> {
+async function openWriter(input: ImportInput): Promise<PackWriter> {
+  const { source, baseConfig = null, adapter = null } = input;
   const info = await stat(source).catch((cause: unknown) => {
     throw appError(
       "file-not-found",
@@ -96,14 +102,46 @@ async function openWriter({ source, baseConfig = null }: ImportInput): Promise<P
       cause,
     );
   });
-  if (!info.isDirectory()) return checkpointWriter(await openGgufCheckpoint(source));
+  if (!info.isDirectory()) return checkpointWriter(await adapted(await openGgufCheckpoint(source), adapter));
   const bases = await baseConfigs(baseConfig);
   const exported = await findExport(source);
-  if (exported === null) return checkpointWriter(await openHfCheckpoint(source, bases));
+  if (exported === null)
+    return checkpointWriter(await adapted(await openHfCheckpoint(source, bases), adapter));
+  if (adapter !== null) {
+    throw appError(
+      "bad-input",
+      "An ONNX export is taken over as it is: no adapter can be merged into it. Import the safetensors folder.",
+    );
+  }
+  if (input.kvCache === "int8") {
+    throw appError(
+      "not-supported",
+      "An export is used as it is: import the checkpoint for a cache of 8 bits.",
+    );
+  }
   return {
     write: ({ name, folder, signal }) => adoptExport(exported, { source, name, folder, bases, signal }),
     close: async () => undefined,
   };
+}
+
+async function adapted(checkpoint: Checkpoint, folder: string | null): Promise<Checkpoint> {
+  if (folder === null) return checkpoint;
+  try {
+    const tensors = await withAdapter(checkpoint.tensors, folder, checkpoint.config);
+    return {
+      ...checkpoint,
+      adapted: true,
+      tensors,
+      async close() {
+        await tensors.close();
+        await checkpoint.close();
+      },
+    };
+  } catch (thrown) {
+    await checkpoint.close();
+    throw thrown;
+  }
 }
 
 function checkpointWriter(checkpoint: Checkpoint): PackWriter {

@@ -3,7 +3,7 @@ import type { Checkpoint, VisionPart } from "./checkpoint.ts";
 
 /** What can be said of a model that was imported and not measured. */
 export function importedCard(
-  { architecture, config }: Pick<Checkpoint, "architecture" | "config">,
+  { architecture, config, adapted = false }: Pick<Checkpoint, "architecture" | "config" | "adapted">,
   vision: VisionPart,
 ): PackCard {
   const prompt = vision.prompt.drops_token_before_first_image
@@ -11,7 +11,9 @@ export function importedCard(
     : [];
   return {
     title: architecture,
-    summary: `Imported: language model ${config.architecture}, image encoder ${vision.name}.`,
+    summary:
+      `Imported: language model ${config.architecture}, image encoder ${vision.name}.` +
+      (adapted ? " A LoRA adapter was merged into the language model." : ""),
     researchUse: "Research use only. Not a medical device.",
     trainingData: [],
     split: "",

@@ -15,6 +15,7 @@ export interface WorkKey {
   readonly source: string;
   readonly precision: string;
   readonly baseConfig: string | null;
+  readonly adapter: string | null;
 }
 
 /**
@@ -87,12 +88,16 @@ async function readState(folder: string): Promise<{ digest: string; pid: number 
 }
 
 /** Names, sizes and times of what is imported: enough to tell another checkpoint from the same one. */
-async function workDigest({ source, precision, baseConfig }: WorkKey): Promise<string> {
+async function workDigest({ source, precision, baseConfig, adapter }: WorkKey): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify([importerVersion, precision]));
   const files = (await stat(source)).isDirectory()
     ? (await readdir(source)).toSorted().map((name) => join(source, name))
     : [source];
-  for (const file of baseConfig === null ? files : [...files, baseConfig]) {
+  const others =
+    adapter === null
+      ? []
+      : ["adapter_config.json", "adapter_model.safetensors"].map((name) => join(adapter, name));
+  for (const file of [...files, ...(baseConfig === null ? [] : [baseConfig]), ...others]) {
     const { size, mtimeMs } = await stat(file).catch(() => ({ size: -1, mtimeMs: 0 }));
     hash.update(JSON.stringify([file, size, mtimeMs]));
   }

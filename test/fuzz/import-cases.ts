@@ -21,6 +21,7 @@ export async function importKinds(sources: CaseSources): Promise<CaseKind[]> {
     await settingsKind(sources),
     await exportKind(sources),
     await wholeModelKind(sources),
+    await adapterKind(sources),
   ];
 }
 
@@ -194,6 +195,45 @@ async function wholeModelKind(sources: CaseSources): Promise<CaseKind> {
       if (changed !== null) await writeFile(changed.file, changed.bytes);
       changed = null;
       return (await Promise.all(models.map(emptied))).flat();
+    },
+  };
+}
+
+/** LoRA adapters: settings, headers and tensors that do not fit. */
+async function adapterKind(sources: CaseSources): Promise<CaseKind> {
+  const places = await importPlaces(sources, "adapter", "checkpoint");
+  await copyFolder(path.join(sources.fixtures, "decoders/llama2"), places.source);
+  for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
+    const from = await readFile(path.join(sources.fixtures, "tiny-llama", file));
+    await writeFile(path.join(places.source, file), from);
+  }
+  const adapter = path.join(places.root, "adapter");
+  await copyFolder(path.join(sources.fixtures, "adapters/plain"), adapter);
+  const [config, weights] = ["adapter_config.json", "adapter_model.safetensors"].map((name) =>
+    path.join(adapter, name),
+  ) as [string, string];
+  const settings = await readFile(config, "utf8");
+  const bytes = new Uint8Array(await readFile(weights));
+  const header = Number(new DataView(bytes.buffer).getBigUint64(0, true));
+  return {
+    name: "adapter",
+    root: places.root,
+    async run(random) {
+      const part = pick(random, ["settings", "settings", "bytes", "header"]);
+      if (part === "settings") await writeFile(config, mutateJson(settings, random));
+      if (part === "bytes") await writeFile(weights, mutateBytes(bytes, random, 8 + header));
+      if (part === "header") {
+        const changed = octets(mutateJson(text(bytes.subarray(8, 8 + header)), random));
+        const size = new Uint8Array(8);
+        new DataView(size.buffer).setBigUint64(0, BigInt(changed.length), true);
+        await writeFile(weights, Buffer.concat([size, changed, bytes.subarray(8 + header)]));
+      }
+      await importHostile(places, { adapter });
+    },
+    async restore() {
+      await writeFile(config, settings);
+      await writeFile(weights, bytes);
+      return emptied(places);
     },
   };
 }

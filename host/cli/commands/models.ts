@@ -4,7 +4,7 @@ import type { StreamEvent } from "../../../core/contract.ts";
 import { appError } from "../../../core/errors.ts";
 import type { PackSignature, PackSummary } from "../../../core/model-pack.ts";
 import type { Folders } from "../../folders.ts";
-import type { Command } from "../command.ts";
+import type { Command, Values } from "../command.ts";
 import type { Output } from "../output.ts";
 import { listOption, requiredOption, textOption } from "../values.ts";
 
@@ -110,27 +110,44 @@ function signatureLine(signature: PackSignature): string {
 
 export const modelsImportCommand: Command = {
   name: "models import",
-  usage: "CHECKPOINT --name NAME [--base-config FILE]",
+  usage: "CHECKPOINT --name NAME [--base-config FILE] [--adapter FOLDER] [--kv-cache int8]",
   summary: "Make a model pack out of a checkpoint (GGUF file or folder with safetensors).",
-  options: { name: { type: "string" }, "base-config": { type: "string" } },
+  options: {
+    name: { type: "string" },
+    adapter: { type: "string" },
+    "base-config": { type: "string" },
+    "kv-cache": { type: "string" },
+  },
   help: {
     "--name NAME": "what the pack is called: small letters, digits, dots and dashes",
+    "--adapter FOLDER": "a LoRA adapter as PEFT writes it, merged into the language model",
     "--base-config FILE": "settings of the models that the checkpoint only names (docs/model-guide.md)",
+    "--kv-cache int8": "keep what is read in 8 bits: faster with long contexts, on the processor only",
   },
   async run({ positionals, values, output, signal, own }) {
     const [source] = positionals;
     if (source === undefined)
       throw appError("usage", "Which checkpoint? meditron models import CHECKPOINT --name NAME");
     if (!existsSync(source)) throw appError("file-not-found", `There is no file or folder "${source}".`);
+    const { adapter } = values;
     const baseConfig = values["base-config"];
+    const kvCache = cacheOption(values);
     const request = {
       source: path.resolve(source),
       name: requiredOption(values, "name"),
+      kvCache,
+      ...(typeof adapter === "string" ? { adapter: path.resolve(adapter) } : {}),
       ...(typeof baseConfig === "string" ? { baseConfig: path.resolve(baseConfig) } : {}),
     };
     await reportPack(own().stream("models.import", request, signal), output);
   },
 };
+
+function cacheOption(values: Values): "float32" | "int8" {
+  const kept = textOption(values, "kv-cache") ?? "float32";
+  if (kept === "float32" || kept === "int8") return kept;
+  throw appError("usage", "--kv-cache takes int8, or float32 (the default).");
+}
 
 export const modelsRemoveCommand: Command = {
   name: "models remove",
