@@ -15,7 +15,8 @@ export interface WorkKey {
   readonly source: string;
   readonly precision: string;
   readonly baseConfig: string | null;
-  readonly adapter: string | null;
+  /** Absent: none. */
+  readonly adapter?: string | null;
 }
 
 /**
@@ -88,7 +89,7 @@ async function readState(folder: string): Promise<{ digest: string; pid: number 
 }
 
 /** Names, sizes and times of what is imported: enough to tell another checkpoint from the same one. */
-async function workDigest({ source, precision, baseConfig, adapter }: WorkKey): Promise<string> {
+async function workDigest({ source, precision, baseConfig, adapter = null }: WorkKey): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify([importerVersion, precision]));
   const files = (await stat(source)).isDirectory()
     ? (await readdir(source)).toSorted().map((name) => join(source, name))
