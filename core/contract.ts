@@ -224,6 +224,8 @@ export const contract = {
       source: v.string(),
       name: packName,
       adapter: v.optional(v.string()),
+      /** Of the language model; 4bit where it is left out. */
+      weights: v.optional(v.picklist(["4bit", "4bit-mixed", "8bit"])),
       baseConfig: v.optional(v.string()),
       kvCache: v.optional(v.picklist(["float32", "int8"])),
     }),

@@ -36,6 +36,8 @@ export interface InferenceSettings {
   readonly stateFolder: string | null;
   /** For weights that are kept ready for this machine; absent or null: nowhere. All of it may be deleted. */
   readonly cacheFolder?: string | null;
+  /** Where IT has put the files for NVIDIA's cards; absent or null: nowhere. */
+  readonly cudaFolder?: string | null;
   /** Whose signatures count for packs that did not come with the app; absent: no policy says. */
   readonly trust?: PackTrust | null;
 }
@@ -94,6 +96,7 @@ export interface InferenceApi {
       source: string;
       targetFolder: string;
       name: string;
+      weights?: "4bit" | "4bit-mixed" | "8bit" | undefined;
       adapter?: string | null;
       baseConfig?: string | null;
       kvCache?: "float32" | "int8" | undefined;

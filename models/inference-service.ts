@@ -8,6 +8,7 @@ import { evaluate, planEvaluation } from "./eval/evaluate.ts";
 import { appError } from "../core/errors.ts";
 import type { MachineMemory } from "./fit/available-memory.ts";
 import { importModel } from "./import/import-model.ts";
+import { precisionOfWeights } from "./import/pack-precision.ts";
 import { openPackFolder } from "./pack/pack-files.ts";
 import { type CheckedPack, checkPack, packSummary } from "./pack/read-pack.ts";
 import { signPack } from "./pack/signature/sign-pack.ts";
@@ -63,7 +64,8 @@ export function createInferenceService(
         yield { type: "progress", stage: "check", fraction: step.value.fraction };
       }
     },
-    importModel: (input, signal) => importModel(input, signal),
+    importModel: ({ weights = "4bit", ...input }, signal) =>
+      importModel({ ...input, precision: precisionOfWeights[weights] }, signal),
     async *bench({ pack, ...options }, signal) {
       const lease = await packs.lease(pack, signal);
       try {

@@ -61,7 +61,7 @@ export function modelProcedures(
         : null;
       return (await inference(signal)).packSignature({ folder: path.resolve(folder), trust }, signal);
     },
-    async *"models.import"({ source, name, adapter, baseConfig, kvCache }, signal) {
+    async *"models.import"({ source, name, adapter, baseConfig, kvCache, weights }, signal) {
       const targetFolder = path.join(context.folders.data, "packs");
       await mkdir(targetFolder, { recursive: true, mode: 0o700 });
       yield* (await inference(signal)).importModel(
@@ -72,6 +72,7 @@ export function modelProcedures(
           adapter: adapter === undefined ? null : path.resolve(adapter),
           baseConfig: baseConfig === undefined ? null : path.resolve(baseConfig),
           kvCache,
+          weights,
         },
         signal,
       );

@@ -1,10 +1,18 @@
 import type { Precision, PrecisionRule } from "./graph-weights.ts";
 
 /**
- * How a pack keeps its weights: as imported, smaller at some cost (the embedded pack, which has a size limit), or whole
- * for comparisons. docs/decisions/weights.md has the table of choices that were measured.
+ * How a pack keeps its weights: 4 bits ("integer"), 4 with 8 for the layers that lose most ("mixed"), 8 ("bytes"),
+ * smaller at some cost ("compact": the embedded pack, which has a size limit), or whole for comparisons.
+ * docs/decisions/weights.md has the table of choices that were measured.
  */
-export type PackPrecision = "integer" | "compact" | "float32";
+export type PackPrecision = "integer" | "mixed" | "bytes" | "compact" | "float32";
+
+/** As users name the choices. */
+export const precisionOfWeights = {
+  "4bit": "integer",
+  "4bit-mixed": "mixed",
+  "8bit": "bytes",
+} as const satisfies Record<string, PackPrecision>;
 
 /** What a decoder keeps of the tokens that it has read. */
 export type KeyValuePrecision = "float32" | "int8";
@@ -16,6 +24,22 @@ export function importedPrecision(source: string, columns: number): Precision {
   return !isTokenMatrix(source) && columns % 32 === 0
     ? { type: "integer", bits: 4, block: 32, zero: "shifted" }
     : eightBits(source, columns);
+}
+
+/**
+ * 8 bits for what carries values (queries, keys and values are one matrix here) and for the way back out of the middle,
+ * in the first and last eighth of the layers and every third between: the choice of llama.cpp's Q4_K_M.
+ */
+export function mixedPrecision(layers: number): PrecisionRule {
+  const eighth = Math.floor(layers / 8);
+  return (source, columns) => {
+    const match = /\.layers\.(\d+)\.(?:self_attn\.(?:q_proj|qkv_proj)|mlp\.down_proj)\./.exec(source);
+    const layer = Number(match?.[1]);
+    const edge = layer < eighth || layer >= layers - Math.max(eighth, 1);
+    return match !== null && (edge || (layer - eighth) % 3 === 2)
+      ? eightBits(source, columns)
+      : importedPrecision(source, columns);
+  };
 }
 
 /** Tokenizers number their tokens by how common they are: 94 % of the tokens of English text are below this. */
@@ -35,7 +59,21 @@ function eightBits(_source: string, columns: number): Precision {
 
 const whole: PrecisionRule = () => ({ type: "float32" });
 
-export function precisionRules(precision: PackPrecision): { language: PrecisionRule; vision: PrecisionRule } {
-  if (precision === "float32") return { language: whole, vision: whole };
-  return { language: precision === "compact" ? compactPrecision : importedPrecision, vision: eightBits };
+/** `layers`: of the decoder. */
+export function precisionRules(
+  precision: PackPrecision,
+  layers: number,
+): { language: PrecisionRule; vision: PrecisionRule } {
+  switch (precision) {
+    case "float32":
+      return { language: whole, vision: whole };
+    case "integer":
+      return { language: importedPrecision, vision: eightBits };
+    case "mixed":
+      return { language: mixedPrecision(layers), vision: eightBits };
+    case "bytes":
+      return { language: eightBits, vision: eightBits };
+    case "compact":
+      return { language: compactPrecision, vision: eightBits };
+  }
 }

@@ -41,7 +41,7 @@ async function writeLanguage(checkpoint: Checkpoint, options: WriteOptions): Pro
   const { used, tensors } = trackUse(checkpoint.tensors);
   await withWeightFiles({ ...options, stem: "weights" }, async (files) => {
     const writer = { tensors, files, signal };
-    const rule = precisionRules(precision).language;
+    const rule = precisionRules(precision, checkpoint.config.layers).language;
     const graphs = await buildDecoderGraphs({ config: checkpoint.config, writer, precision: rule });
     refuseUnusedTensors(tensors, used, checkpoint.config.tiedEmbedding ? ["lm_head.weight"] : []);
     await files.close();
@@ -53,7 +53,7 @@ async function writeLanguage(checkpoint: Checkpoint, options: WriteOptions): Pro
 async function writeVision(part: VisionPart, hidden: number, options: WriteOptions): Promise<void> {
   const { folder, precision, signal } = options;
   await withWeightFiles({ ...options, stem: "vision" }, async (files) => {
-    const rule = precisionRules(precision).vision;
+    const rule = precisionRules(precision, 0).vision;
     const graph = await buildVisionGraph({
       vision: part,
       hidden,

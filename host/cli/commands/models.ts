@@ -110,18 +110,21 @@ function signatureLine(signature: PackSignature): string {
 
 export const modelsImportCommand: Command = {
   name: "models import",
-  usage: "CHECKPOINT --name NAME [--base-config FILE] [--adapter FOLDER] [--kv-cache int8]",
+  usage:
+    "CHECKPOINT --name NAME [--base-config FILE] [--adapter FOLDER] [--weights 4bit-mixed] [--kv-cache int8]",
   summary: "Make a model pack out of a checkpoint (GGUF file or folder with safetensors).",
   options: {
     name: { type: "string" },
     adapter: { type: "string" },
     "base-config": { type: "string" },
     "kv-cache": { type: "string" },
+    weights: { type: "string" },
   },
   help: {
     "--name NAME": "what the pack is called: small letters, digits, dots and dashes",
     "--adapter FOLDER": "a LoRA adapter as PEFT writes it, merged into the language model",
     "--base-config FILE": "settings of the models that the checkpoint only names (docs/model-guide.md)",
+    "--weights 4bit-mixed": "8 bits for the layers that lose most; or 4bit (the default), or 8bit for all",
     "--kv-cache int8": "keep what is read in 8 bits: faster with long contexts, on the processor only",
   },
   async run({ positionals, values, output, signal, own }) {
@@ -132,16 +135,24 @@ export const modelsImportCommand: Command = {
     const { adapter } = values;
     const baseConfig = values["base-config"];
     const kvCache = cacheOption(values);
+    const weights = weightsOption(values);
     const request = {
       source: path.resolve(source),
       name: requiredOption(values, "name"),
       kvCache,
+      weights,
       ...(typeof adapter === "string" ? { adapter: path.resolve(adapter) } : {}),
       ...(typeof baseConfig === "string" ? { baseConfig: path.resolve(baseConfig) } : {}),
     };
     await reportPack(own().stream("models.import", request, signal), output);
   },
 };
+
+function weightsOption(values: Values): "4bit" | "4bit-mixed" | "8bit" {
+  const kept = textOption(values, "weights") ?? "4bit";
+  if (kept === "4bit" || kept === "4bit-mixed" || kept === "8bit") return kept;
+  throw appError("usage", "--weights takes 4bit (the default), 4bit-mixed or 8bit.");
+}
 
 function cacheOption(values: Values): "float32" | "int8" {
   const kept = textOption(values, "kv-cache") ?? "float32";

@@ -1,10 +1,11 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { importModel } from "../../../models/import/import-model.ts";
 import { type Distance, distanceOf } from "./distance.ts";
 import { openLlamaCpp } from "./llama-cpp.ts";
 import { median, openOurs, type Engine } from "./ours.ts";
+import { fixedText, negativeLogLikelihood, scoredTokens, windowsOf } from "./perplexity.ts";
 
 /**
  * node scripts/run-ts.mjs test/bench/llm/run.ts PACK GGUF [--windows N] [--prompts N] [--tokens N] [--rounds N]
@@ -25,29 +26,18 @@ const flag = (name: string, otherwise: number) => {
   return at < 0 ? otherwise : Number(flags[at + 1]);
 };
 const threads = 2;
-const windowTokens = 512;
-const skipped = 16;
 
 const ours = await openOurs(pack, { name: "ours", threads, level: null });
 const theirs = await openLlamaCpp(gguf, threads);
-const text = await readFile(new URL("text.txt", import.meta.url), "utf8");
-const ids = ours.encode(text);
-
-async function negativeLogLikelihood(engine: Engine, window: readonly number[]): Promise<number> {
-  const rows = Array.from({ length: window.length - 1 - skipped }, (_, i) => i + skipped);
-  const distributions = await engine.nextTokens(window, rows);
-  return rows.reduce((sum, row, i) => sum - (distributions[i]?.[window[row + 1] as number] ?? 0), 0);
-}
+const ids = ours.encode(await fixedText());
 
 async function perplexities(windows: number) {
   const sums = { ours: 0, theirs: 0 };
   let tokens = 0;
-  for (let i = 0; i < windows; i++) {
-    const at = Math.floor(((ids.length - windowTokens) * i) / Math.max(windows - 1, 1));
-    const window = ids.slice(at, at + windowTokens);
+  for (const [i, window] of windowsOf(ids, windows).entries()) {
     sums.ours += await negativeLogLikelihood(ours, window);
     sums.theirs += await negativeLogLikelihood(theirs, window);
-    tokens += window.length - 1 - skipped;
+    tokens += scoredTokens;
     console.error(
       `window ${i + 1} of ${windows}: ratio so far ${Math.exp((sums.ours - sums.theirs) / tokens)}`,
     );
