@@ -333,6 +333,18 @@ async function upkeep() {
   await shoot("settings-restore");
   await dialog.getByRole("button", { name: "Close" }).click();
 
+  // Only for the picture: a real one is an archive that a backup took the place of.
+  const aside = [{ name: "2026-01-31T08-30-05", bytes: 14_400_000 }];
+  await page.route("**/api/archive.setAside", (route) => route.fulfill({ json: aside }));
+  await screen("Models");
+  await screen("Settings");
+  await card.getByRole("list", { name: "Archives set aside" }).scrollIntoViewIfNeeded();
+  await shoot("settings-set-aside");
+  await card.getByRole("button", { name: /^Delete the archive set aside/ }).click();
+  await shoot("settings-set-aside-delete");
+  await page.getByRole("button", { name: "Keep" }).click();
+  await page.unroute("**/api/archive.setAside");
+
   const objects = path.join(folder, "data", "archive", "objects");
   const stored = await readdir(objects, { recursive: true, withFileTypes: true });
   const files = stored
