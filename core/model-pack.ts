@@ -66,6 +66,14 @@ export const providerStatusSchema = v.object({
   reason: v.string(),
   /** Median of the probe graph; null where it did not run. */
   probe_ms: v.nullable(v.number()),
+  /** The app's developers have not seen it run: "auto" takes it only where IT has installed it for the purpose. */
+  unproven: v.optional(v.boolean()),
+  /** It encodes images; the language model runs on the CPU. */
+  images_only: v.optional(v.boolean()),
+  /** Found at an earlier start with the same runtime and drivers. */
+  remembered: v.optional(v.boolean()),
+  /** Of the pack that was loaded last: milliseconds a token, where it was measured on several. */
+  token_ms: v.optional(v.nullable(v.number())),
 });
 export type ProviderStatus = v.InferOutput<typeof providerStatusSchema>;
 

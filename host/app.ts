@@ -8,7 +8,7 @@ import { appVersion, childScript, type Folders } from "./folders.ts";
 import { createKeyStore } from "./keys/key-store.ts";
 import { createLog } from "./log.ts";
 import { type Owner, takeDataFolder } from "./owner.ts";
-import { policyFiles, readPackTrust } from "./policy.ts";
+import { policyFiles, readPolicy } from "./policy.ts";
 import { answerProcedures } from "./procedures/answers.ts";
 import { appProcedures } from "./procedures/app.ts";
 import { archiveProcedures } from "./procedures/archive.ts";
@@ -88,10 +88,13 @@ export function createApp(options: AppOptions): App {
     async prepare(api, signal) {
       const { provider } = await settings.read();
       const stateFolder = path.join(folders.data, "state");
-      const trust = await readPackTrust(policyFiles(process.env));
+      const policy = await readPolicy(policyFiles(process.env));
       const packFolders = folders.packs;
       const cacheFolder = path.join(folders.data, "cache");
-      await api.configure({ packFolders, provider, threads: null, stateFolder, cacheFolder, trust }, signal);
+      await api.configure(
+        { packFolders, provider, threads: null, stateFolder, cacheFolder, ...policy },
+        signal,
+      );
     },
   });
   const context: Context = {

@@ -8,6 +8,8 @@ const appName = "meditron-imaging-assistant";
 
 /** policy.json, by which IT says what this machine does; docs/it-guide.md describes it. */
 const policySchema = v.strictObject({
+  /** A folder with the files for NVIDIA's cards, by its whole path. */
+  cuda: v.optional(v.strictObject({ folder: v.string() })),
   packs: v.optional(
     v.strictObject({
       unsigned: v.optional(v.picklist(["allow", "refuse"]), "refuse"),
@@ -32,30 +34,41 @@ export function policyFiles(env: Environment, platform: NodeJS.Platform = proces
   return [path.join(machine, "policy.json"), ...(own === undefined || own === "" ? [] : [path.resolve(own)])];
 }
 
-/**
- * Whose signatures count for packs; null: no policy says. A policy that cannot be read is an error and never no policy.
- * @throws bad-input
- */
-export async function readPackTrust(files: readonly string[]): Promise<PackTrust | null> {
+/** What the policy of a machine says; null: it says nothing about it. */
+export interface Policy {
+  /** Whose signatures count for packs. */
+  readonly trust: PackTrust | null;
+  /** Where IT has put the files for NVIDIA's cards. */
+  readonly cudaFolder: string | null;
+}
+
+/** A policy that cannot be read is an error and never no policy. @throws bad-input */
+export async function readPolicy(files: readonly string[]): Promise<Policy> {
   for (const file of files) {
     const text = await readFile(file, "utf8").catch((cause: unknown) => {
       const code = (cause as { code?: unknown }).code;
       if (code === "ENOENT" || code === "ENOTDIR") return null;
       throw policyError(cause);
     });
-    if (text !== null) return trustOf(text, path.dirname(file));
+    if (text === null) continue;
+    const { packs, cuda } = parsePolicy(text);
+    const trust = packs === undefined ? null : await trustOf(packs, path.dirname(file));
+    return { trust, cudaFolder: cuda?.folder ?? null };
   }
-  return null;
+  return { trust: null, cudaFolder: null };
 }
 
-async function trustOf(text: string, folder: string): Promise<PackTrust | null> {
-  let packs: v.InferOutput<typeof policySchema>["packs"];
+type PolicyFile = v.InferOutput<typeof policySchema>;
+
+function parsePolicy(text: string): PolicyFile {
   try {
-    ({ packs } = v.parse(policySchema, JSON.parse(text)));
+    return v.parse(policySchema, JSON.parse(text));
   } catch (cause) {
     throw policyError(cause);
   }
-  if (packs === undefined) return null;
+}
+
+async function trustOf(packs: NonNullable<PolicyFile["packs"]>, folder: string): Promise<PackTrust> {
   const { unsigned } = packs;
   const [keys, certificates] = await Promise.all([
     readPemFiles(packs.keys.map((name) => path.resolve(folder, name))),

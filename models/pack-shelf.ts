@@ -8,9 +8,11 @@ import { type MachineMemory, machineMemory } from "./fit/available-memory.ts";
 import { judgeFit } from "./fit/judge-fit.ts";
 import { type PackSizes, readPackSizes } from "./fit/pack-sizes.ts";
 import type { LoadedPack } from "./loaded-pack.ts";
+import { measuredPack } from "./measure-pack.ts";
 import { type InstalledPack, openPack } from "./open-pack.ts";
 import { findPacks } from "./pack/read-pack.ts";
 import { readReferences } from "./read-references.ts";
+import { findCuda } from "./runtime/find-cuda.ts";
 import { PreparedWeights, processorName } from "./runtime/prepared-weights.ts";
 import { ProviderChoice } from "./runtime/providers.ts";
 import { openRuntime, type Runtime, type RuntimeOpeners } from "./runtime/runtime.ts";
@@ -43,6 +45,8 @@ export class PackShelf {
   #current: Shelved | null = null;
   #runtime: Promise<Runtime> | null = null;
   #providers: ProviderChoice;
+  /** What keeps CUDA from being used; looked at before the runtime is opened. */
+  #cuda: Promise<string | null> = Promise.resolve(null);
   readonly #openers: RuntimeOpeners;
   readonly #memory: () => Promise<MachineMemory>;
   /** By digest: what the files say does not change, what is free does. */
@@ -144,13 +148,22 @@ export class PackShelf {
 
   /** The runtime stays for the life of the process, whatever the settings. */
   #choice(): ProviderChoice {
-    return new ProviderChoice(this.#settings, () => {
-      this.#runtime ??= openRuntime(this.#openers).catch((thrown: unknown) => {
-        this.#runtime = null;
-        throw thrown;
-      });
-      return this.#runtime;
+    // Before the library is loaded: it looks for CUDA's files where it lies itself.
+    const cuda = findCuda(this.#settings);
+    this.#cuda = cuda;
+    return new ProviderChoice(this.#settings, () => this.#openRuntime(), { cuda: () => cuda });
+  }
+
+  #openRuntime(): Promise<Runtime> {
+    const opening = async () => {
+      await this.#cuda;
+      return openRuntime(this.#openers);
+    };
+    this.#runtime ??= opening().catch((thrown: unknown) => {
+      this.#runtime = null;
+      throw thrown;
     });
+    return this.#runtime;
   }
 
   #installed(signal: AbortSignal): Promise<InstalledPack[]> {
@@ -160,7 +173,8 @@ export class PackShelf {
   async #open(installed: InstalledPack): Promise<LoadedPack> {
     const { signal } = new AbortController();
     try {
-      const provider = await this.#providers.choose(signal);
+      const providers = this.#providers;
+      const provider = await providers.choose(signal, measuredPack(installed, await this.#openRuntime()));
       // Files that cannot be read are named where they are checked.
       const fit = await this.#fit(installed, provider.name).catch(() => null);
       if (fit?.status === "too-large") throw appError("out-of-memory", fit.text);
@@ -170,6 +184,7 @@ export class PackShelf {
           ...provider,
           notes: fit?.status === "tight" ? [fit.text] : [],
           weights: await this.#preparedWeights(provider.runtime),
+          outOfMemory: () => void providers.tooLittleMemory(provider.name, installed.summary.digest),
         },
         signal,
       );

@@ -29,6 +29,11 @@ export interface SessionOptions {
   /** Null: CPU. */
   readonly provider: SessionProvider | null;
   readonly threads: number;
+  /**
+   * For a device whose faster kernels gave wrong numbers: prompts are read in short runs, and products are exact
+   * (`careful-graph.ts`).
+   */
+  readonly careful?: boolean;
   /** Further configuration entries of the session, by their names in the library's headers. */
   readonly entries?: Readonly<Record<string, string>>;
 }

@@ -1,5 +1,7 @@
+import { appError } from "../../core/errors.ts";
 import type { LanguageModel } from "./backend.ts";
 import type { Engine, SessionOptions } from "./engine.ts";
+import { carefulChunk } from "./careful-graph.ts";
 import { ExportedLanguageModel } from "./exported-language-model.ts";
 import { type LanguageModelSource, OrtLanguageModel } from "./language-model.ts";
 import { cApi } from "./ort/engine.ts";
@@ -14,7 +16,19 @@ export function openLanguageModel(
   options: SessionOptions,
   engine: Engine = cApi,
 ): Promise<LanguageModel> {
+  const used = options.careful ? { ...engine, chunk: carefulChunk } : engine;
+  if (options.careful && readsImagesWhole(source)) {
+    throw appError(
+      "provider-not-available",
+      "This model reads an image in one run, which gives wrong numbers on this graphics card. Choose the provider CPU.",
+    );
+  }
   return source.layout === "transformers-js"
-    ? ExportedLanguageModel.open(source, options, engine)
-    : OrtLanguageModel.open(source, options, engine);
+    ? ExportedLanguageModel.open(source, options, used)
+    : OrtLanguageModel.open(source, options, used);
+}
+
+/** Its tokens see each other (docs/formats/pack.md), so they cannot be read in short runs. */
+function readsImagesWhole({ decoder }: LanguageModelInput): boolean {
+  return decoder.type === "bytes" && Buffer.from(decoder.bytes).includes("image_blocks");
 }

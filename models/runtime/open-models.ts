@@ -53,7 +53,8 @@ export async function openModels(chosen: ChosenProvider, sources: ModelSources):
         );
   try {
     const source = { ...sources.vision, hidden: language.hidden };
-    const openVision = () => runtime.openVision(source, chosen);
+    const encoder = chosen.images === undefined ? chosen : { ...chosen, provider: chosen.images };
+    const openVision = () => runtime.openVision(source, encoder);
     const visionSpare = {
       openOnCpu: () => runtime.openVision(source, onCpu),
       moved: () => {
@@ -62,7 +63,7 @@ export async function openModels(chosen: ChosenProvider, sources: ModelSources):
       },
     };
     const vision =
-      chosen.provider === null
+      encoder.provider === null
         ? await openVision()
         : await openWithSpare(openVision, (model) => new SpareVisionModel(model, visionSpare), visionSpare);
     return {

@@ -1,4 +1,4 @@
-import { float, GraphBuilder, int, modelBytes } from "../import/graph-builder.ts";
+import { float, GraphBuilder, int, ints, modelBytes } from "../import/graph-builder.ts";
 
 /**
  * Two layers of a decoder with random 4-bit weights and a pack's graph interface: the kernels that matter
@@ -14,6 +14,8 @@ export const probe = {
   intermediate: 1536,
   vocabulary: 512,
   context: 512,
+  /** An image encoder: two convolutions with a bend between them. */
+  encoder: { pixels: 224, patch: 8, width: 64, tokens: 196 },
 } as const;
 
 const block = 32;
@@ -131,6 +133,55 @@ export function probeDecoder(): Uint8Array {
   product("logits", wanted, { rows: vocabulary, columns: hidden });
   graph.output("logits", "float32", ["rows", vocabulary]);
   return modelBytes(graph.model());
+}
+
+/** float32 [n, 3, pixels, pixels] to [n, tokens, width] */
+export function probeEncoder(): Uint8Array {
+  const graph = new GraphBuilder("probe_encoder");
+  const random = uniform(3);
+  const { pixels, patch, width, tokens } = probe.encoder;
+  const weights = (name: string, shape: readonly number[]) => {
+    const [, ...inner] = shape;
+    const size = inner.reduce((product, side) => product * side, 1);
+    const values = Float32Array.from(
+      { length: shape[0]! * size },
+      () => (2 * random() - 1) / Math.sqrt(size),
+    );
+    return graph.constant({ name, type: "float32", shape }, values);
+  };
+  graph.input("pixel_values", "float32", ["n", 3, pixels, pixels]);
+  const patches = graph.node({
+    name: "patches",
+    op: "Conv",
+    inputs: ["pixel_values", weights("patch_weight", [width, 3, patch, patch])],
+    attributes: { kernel_shape: ints([patch, patch]), strides: ints([patch, patch]) },
+  });
+  const bent = graph.node({ name: "bent", op: "Relu", inputs: [patches] });
+  const mixed = graph.node({
+    name: "mixed",
+    op: "Conv",
+    inputs: [bent, weights("mix_weight", [width, width, 2, 2])],
+    attributes: { kernel_shape: ints([2, 2]), strides: ints([2, 2]) },
+  });
+  const shape = graph.constant(
+    { name: "flat", type: "int64", shape: [3] },
+    BigInt64Array.of(0n, BigInt(width), BigInt(tokens)),
+  );
+  const rows = graph.node({ name: "rows", op: "Reshape", inputs: [mixed, shape] });
+  graph.node({
+    name: "image_embeddings",
+    op: "Transpose",
+    inputs: [rows],
+    attributes: { perm: ints([0, 2, 1]) },
+  });
+  graph.output("image_embeddings", "float32", ["n", tokens, width]);
+  return modelBytes(graph.model());
+}
+
+/** One image, float32 [1, 3, pixels, pixels]. */
+export function probePixels(): Float32Array {
+  const random = uniform(4);
+  return Float32Array.from({ length: 3 * probe.encoder.pixels ** 2 }, () => 2 * random() - 1);
 }
 
 /** `tokens` embeddings to read, float32 [tokens, hidden]. */

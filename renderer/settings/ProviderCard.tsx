@@ -1,39 +1,29 @@
 import { useCallback } from "react";
 import type { Client } from "../../core/client.ts";
-import type { ProviderStatus } from "../../core/model-pack.ts";
+import { memoryText } from "../models/memory-text.ts";
 import { useCall } from "../app/use-call.ts";
 import { ErrorNotice } from "../ui/ErrorNotice.tsx";
 import { Progress } from "../ui/Progress.tsx";
 import { Select } from "../ui/Select.tsx";
+import { providerName as nameOf, providerTags, providerTime } from "./provider-text.ts";
 
 interface ProviderCardProps {
   readonly client: Client;
   /** "auto" or the name of a provider. */
   readonly chosen: string;
   readonly onChoose: (provider: string) => void;
+  /** Of the pack that answers; null: the one that comes with the app. */
+  readonly pack: string | null;
 }
 
-const statusWords = {
-  "in-use": "In use",
-  works: "Works",
-  "not-available": "Not available",
-  "wrong-result": "Wrong results",
-  failed: "Failed",
-} as const satisfies Record<ProviderStatus["status"], string>;
-
-const providerWords: Readonly<Record<string, string>> = {
-  cpu: "Processor (CPU)",
-  cuda: "NVIDIA graphics (CUDA)",
-  webgpu: "Graphics (WebGPU)",
-  directml: "Graphics (DirectML)",
-  coreml: "Apple (Core ML)",
-};
-const nameOf = (provider: string) => providerWords[provider] ?? provider;
-
 /** What the models run on, and what the self-test of this machine said about the others. */
-export function ProviderCard({ client, chosen, onChoose }: ProviderCardProps) {
+export function ProviderCard({ client, chosen, onChoose, pack }: ProviderCardProps) {
   const read = useCallback((signal: AbortSignal) => client.call("models.providers", {}, signal), [client]);
   const [providers, again] = useCall(read);
+  const readFits = useCallback((signal: AbortSignal) => client.call("models.fit", {}, signal), [client]);
+  const [fits] = useCall(readFits);
+  const known = fits.status === "ready" ? fits.value : [];
+  const fit = pack === null ? known[0] : known.find((one) => one.pack === pack);
   const list = providers.status === "ready" ? providers.value : [];
   const options = [
     { value: "auto", label: "Automatic: the fastest whose results are right" },
@@ -57,6 +47,16 @@ export function ProviderCard({ client, chosen, onChoose }: ProviderCardProps) {
       {providers.status === "failed" && (
         <ErrorNotice title="The self-test did not run" error={providers.error} onRetry={again} />
       )}
+      {list.some(({ unproven }) => unproven) && (
+        <p className="muted">
+          Unproven: the app's developers have not seen it run. It is used only where it is chosen here, or
+          where IT has installed it for the purpose.
+        </p>
+      )}
+      {list.some(({ remembered }) => remembered) && (
+        <p className="muted">Found at an earlier start; tried again when the drivers or the app change.</p>
+      )}
+      {fit && <p className="muted">{`${fit.pack}: ${memoryText(fit)}`}</p>}
       {list.length > 0 && (
         <table className="providers">
           <tbody>
@@ -64,14 +64,17 @@ export function ProviderCard({ client, chosen, onChoose }: ProviderCardProps) {
               <tr key={provider.name}>
                 <th scope="row">{nameOf(provider.name)}</th>
                 <td>
-                  <span className={provider.status === "in-use" ? "tag tag-accent" : "tag"}>
-                    {statusWords[provider.status]}
-                  </span>
+                  {providerTags(provider).map((text, index) => (
+                    <span
+                      key={text}
+                      className={index === 0 && provider.status === "in-use" ? "tag tag-accent" : "tag"}
+                    >
+                      {text}
+                    </span>
+                  ))}
                 </td>
                 <td className="muted">{provider.reason}</td>
-                <td className="number muted">
-                  {provider.probe_ms === null ? "" : `${provider.probe_ms.toFixed(1)} ms`}
-                </td>
+                <td className="number muted">{providerTime(provider)}</td>
               </tr>
             ))}
           </tbody>

@@ -73,6 +73,7 @@ export function SettingsScreen(props: SettingsScreenProps) {
             <ProviderCard
               client={client}
               chosen={settings.provider}
+              pack={settings.pack}
               onChoose={(provider) => void write({ provider })}
             />
           </>

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import type { StreamEvent } from "../../../core/contract.ts";
 import { appError } from "../../../core/errors.ts";
-import type { PackSignature, PackSummary } from "../../../core/model-pack.ts";
+import type { PackSignature, PackSummary, ProviderStatus } from "../../../core/model-pack.ts";
 import type { Folders } from "../../folders.ts";
 import type { Command, Values } from "../command.ts";
 import type { Output } from "../output.ts";
@@ -26,8 +26,7 @@ export const modelsListCommand: Command = {
     for (const { name, decision } of standings) {
       if (decision.status === "refused") lines.push(`${name}: refused. ${decision.reason}`);
     }
-    if (providers)
-      lines.push(...providers.map(({ name, status, reason }) => `${name}: ${status}. ${reason}`));
+    if (providers) lines.push(...providers.map(providerLine));
     output.result(
       { packs, standings, fits, ...(providers ? { providers } : {}) },
       lines.join("\n") || "No packs.",
@@ -182,6 +181,11 @@ async function reportPack(
     if (event.type === "done") output.result({ pack: event.pack }, packLine(event.pack));
     else output.progress(progressLine(event));
   }
+}
+
+function providerLine({ name, status, reason, unproven, images_only }: ProviderStatus): string {
+  const marks = [...(unproven ? ["unproven"] : []), ...(images_only ? ["image encoder only"] : [])];
+  return `${name}: ${[status, ...marks].join(", ")}. ${reason}`;
 }
 
 function progressLine({ stage, fraction }: { stage: string; fraction: number | null }): string {

@@ -9,6 +9,7 @@ import {
   type SessionOptions,
   type SessionProvider,
 } from "../engine.ts";
+import { carefulGraph } from "../careful-graph.ts";
 import { preparedFiles } from "../prepared-weights.ts";
 import { check, ortEnvironment, type OrtEnvironment, take, takeNumber } from "./environment.ts";
 import { callAsync, type OrtFunctions, type OutHandle, textAt } from "./functions.ts";
@@ -41,7 +42,9 @@ export class Session implements GraphSession {
   }
 
   /** Reads and optimises a graph on a worker thread. @throws pack-damaged, out-of-memory, provider-not-available. */
-  static async open(source: GraphSource, options: SessionOptions): Promise<Session> {
+  static async open(given: GraphSource, options: SessionOptions): Promise<Session> {
+    const source =
+      options.careful && given.type === "bytes" ? { ...given, bytes: carefulGraph(given.bytes) } : given;
     const ort = ortEnvironment();
     const { functions } = ort;
     const native = sessionOptions(functions, source, options);

@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { policyFiles, readPackTrust } from "../../../host/policy.ts";
+import { policyFiles, readPolicy } from "../../../host/policy.ts";
+
+const readPackTrust = async (files: readonly string[]) => (await readPolicy(files)).trust;
 
 let folder: string;
 let policy: string;
@@ -18,6 +20,18 @@ describe("the policy of a machine", () => {
     expect(await readPackTrust([policy])).toBeNull();
     await writeFile(policy, "{}");
     expect(await readPackTrust([policy])).toBeNull();
+  });
+
+  it("names the folder with the files for NVIDIA's cards, with or without a word on packs", async () => {
+    await writeFile(policy, JSON.stringify({ cuda: { folder: "/opt/cuda" } }));
+    expect(await readPolicy([policy])).toEqual({ trust: null, cudaFolder: "/opt/cuda" });
+    await writeFile(policy, JSON.stringify({ packs: { unsigned: "allow" }, cuda: { folder: "/opt/cuda" } }));
+    expect(await readPolicy([policy])).toMatchObject({
+      trust: { unsigned: "allow" },
+      cudaFolder: "/opt/cuda",
+    });
+    await writeFile(policy, JSON.stringify({ cuda: { path: "/opt/cuda" } }));
+    await expect(readPolicy([policy])).rejects.toMatchObject({ code: "bad-input" });
   });
 
   it("refuses unsigned packs unless it allows them", async () => {
