@@ -76,14 +76,14 @@ export async function* groundSaved(
   }
   const lease = await packs.lease(saved.pack.name, signal);
   const { pack } = lease;
-  const reader = pack.readers.borrow();
+  const reader = pack.readers.borrowSpare();
   try {
     const facts = factsOf(request.views[0]!.summary.facts, question.modality);
     const views = request.views.map((view) => groundingView(pack, view));
     const work = { pack, question, facts, views, answer: saved, reader, budgetSeconds: null };
     yield { type: "done", answer: yield* groundSentences(work, signal) };
   } finally {
-    await pack.readers.giveBack(reader);
+    await pack.readers.giveBackSpare(reader);
     lease.release();
   }
 }
@@ -238,16 +238,21 @@ async function* grounded(
   const { pack, reader, facts, request } = work;
   const { question } = request;
   const { answer: before, views } = said;
+  // The next question is about the image that was shown, not about those that it is tested with.
+  const spare = pack.readers.borrowSpare();
   try {
+    spare.goOnFrom(reader);
     const budgetSeconds = question.groundBudgetSeconds;
     return yield* groundSentences(
-      { pack, question, facts, views, answer: before, reader, budgetSeconds },
+      { pack, question, facts, views, answer: before, reader: spare, budgetSeconds },
       signal,
     );
   } catch (thrown) {
     const { code, message } = toAppError(thrown);
     if (code === "cancelled" || code === "internal") throw thrown;
     return { ...before, warnings: [...before.warnings, evidenceFailed(message)] };
+  } finally {
+    await pack.readers.giveBackSpare(spare);
   }
 }
 

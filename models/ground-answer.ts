@@ -15,7 +15,7 @@ export interface GroundingWork {
   readonly facts: HeaderFacts;
   readonly views: readonly GroundingView[];
   readonly answer: Answer;
-  /** The one that has read image and question already. */
+  /** It reads many images; nothing of what it holds is needed afterwards. */
   readonly reader: PromptReader;
   /** Null: no budget. */
   readonly budgetSeconds: number | null;

@@ -107,6 +107,18 @@ export class PromptReader {
     this.#cache.truncate(this.#held.length);
   }
 
+  /** Takes over what another reader of the model has read, where that can be copied. */
+  goOnFrom(other: PromptReader): void {
+    const said = other.#held.findIndex((item) => Number.isNaN(item));
+    const length = said < 0 ? other.#held.length : said;
+    const copied = other.#cache.copy(0, length);
+    if (copied === null) return;
+    this.#held = [];
+    this.#cache.truncate(0);
+    this.#cache.append(copied);
+    this.#held = other.#held.slice(0, length);
+  }
+
   dispose(): Promise<void> {
     this.#held = [];
     return this.#cache.dispose();

@@ -26,6 +26,21 @@ export class ReaderPool {
 
   async giveBack(reader: PromptReader): Promise<void> {
     this.#idle.push(reader);
+    await this.#trim();
+  }
+
+  /** One for work that reads other images than the next question will: it leaves the one used last alone. */
+  borrowSpare(): PromptReader {
+    return this.#idle.length > 1 ? this.#idle.shift()! : this.create();
+  }
+
+  /** It is lent as a last resort. */
+  async giveBackSpare(reader: PromptReader): Promise<void> {
+    this.#idle.unshift(reader);
+    await this.#trim();
+  }
+
+  async #trim(): Promise<void> {
     if (this.#idle.length > idleLimit) await this.#idle.shift()!.dispose();
   }
 
