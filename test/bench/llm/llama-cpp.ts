@@ -32,7 +32,7 @@ export async function openLlamaCpp(modelPath: string, threads: number): Promise<
   const llama = await getLlama({ gpu: false, build: "never", logLevel: "error" });
   const model = await llama.loadModel({ modelPath });
   const context = await model.createContext({
-    contextSize: 2048,
+    contextSize: 4096,
     batchSize: 512,
     threads,
     flashAttention: true,

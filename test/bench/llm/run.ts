@@ -150,11 +150,12 @@ async function speeds(rounds: number) {
     ] as const) {
       of[key]["decode@128"].push(await engine.decode(ids, 128, 48));
       of[key]["decode@1024"].push(await engine.decode(ids, 1024, 32));
+      of[key]["decode@3000"].push(await engine.decode(ids, 3000, 32));
       of[key]["prefill@512"].push(await engine.prefill(ids.slice(0, 512)));
     }
     console.error(`round ${i + 1} of ${rounds}`);
   }
-  const rows = (["decode@128", "decode@1024", "prefill@512"] as const).map((name) => {
+  const rows = (["decode@128", "decode@1024", "decode@3000", "prefill@512"] as const).map((name) => {
     const [a, b] = [median(of.ours[name]), median(of.theirs[name])];
     return [name, { ours_ms: a, "llama.cpp_ms": b, ratio: b / a }] as const;
   });
@@ -162,7 +163,12 @@ async function speeds(rounds: number) {
 }
 
 function empty() {
-  return { "decode@128": [] as number[], "decode@1024": [] as number[], "prefill@512": [] as number[] };
+  return {
+    "decode@128": [] as number[],
+    "decode@1024": [] as number[],
+    "decode@3000": [] as number[],
+    "prefill@512": [] as number[],
+  };
 }
 
 const counts = { windows: flag("windows", 8), prompts: flag("prompts", 20), rounds: flag("rounds", 5) };

@@ -24,6 +24,24 @@ export const meditron7b: DecoderShape = {
   max_position_embeddings: 2048,
 };
 
+/** The language model of an 8B MultiMeditron: Llama 3.1's. */
+export const llama31: DecoderShape = {
+  hidden_size: 4096,
+  intermediate_size: 14_336,
+  num_hidden_layers: 32,
+  num_attention_heads: 32,
+  num_key_value_heads: 8,
+  vocab_size: 128_256,
+  max_position_embeddings: 131_072,
+};
+
+/** Shapes that a checkpoint can be made of, by name. */
+export const shapes = {
+  "meditron-7b": { decoder: meditron7b, vision: false },
+  "multimeditron-8b": { decoder: llama31, vision: true },
+} as const;
+export type ShapeName = keyof typeof shapes;
+
 interface PlannedTensor {
   readonly name: string;
   readonly shape: readonly number[];
@@ -33,41 +51,123 @@ interface PlannedTensor {
 const shardBytes = 4_000_000_000;
 const poolValues = 4 * 1024 * 1024;
 
+/** Bytes of a checkpoint, without its settings. */
+export function checkpointBytes(name: ShapeName, layers: number): number {
+  return plannedTensors(name, layers).reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+}
+
 /**
- * Writes a checkpoint of this shape with random weights (bfloat16, normal, deviation 0.02; norms about 1) as HF
- * transformers does: several safetensors files with an index. Other numbers in every layer; a few megabytes of memory.
- * Returns the bytes written.
+ * Writes a checkpoint of this shape with random weights (bfloat16, normal, deviation 0.02; norms about 1) as it is
+ * published: several safetensors files with an index, and for MultiMeditron a config.json that only names its parts
+ * (base-configs.json describes the language model, whose layers may be fewer). Other numbers in every layer; a few
+ * megabytes of memory. Returns the bytes written.
  */
-export async function makeCheckpoint(folder: string, shape: DecoderShape): Promise<number> {
+export async function makeCheckpoint(folder: string, name: ShapeName, layers: number): Promise<number> {
   await mkdir(folder, { recursive: true });
   const tokenizer = fileURLToPath(new URL("../../fixtures/models/tiny-llama", import.meta.url));
-  for (const name of ["tokenizer.json", "tokenizer_config.json"]) {
-    await copyFile(path.join(tokenizer, name), path.join(folder, name));
+  for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
+    await copyFile(path.join(tokenizer, file), path.join(folder, file));
   }
-  const settings = {
-    architectures: ["LlamaForCausalLM"],
-    model_type: "llama",
-    hidden_act: "silu",
-    rms_norm_eps: 1e-5,
-    rope_theta: 10_000,
-    tie_word_embeddings: false,
-    torch_dtype: "bfloat16",
-    ...shape,
-  };
-  await writeFile(path.join(folder, "config.json"), JSON.stringify(settings, null, 2));
-  const shards = shardsOf(tensorsOf(shape));
+  for (const [file, json] of Object.entries(settingsOf(name, layers))) {
+    await writeFile(path.join(folder, file), JSON.stringify(json, null, 2));
+  }
+  const shards = shardsOf(plannedTensors(name, layers));
   const weightMap: Record<string, string> = {};
   const random = randomPool(20_261_123);
   let total = 0;
   for (const [index, tensors] of shards.entries()) {
     const number = (value: number) => String(value).padStart(5, "0");
-    const name = `model-${number(index + 1)}-of-${number(shards.length)}.safetensors`;
-    total += await writeShard(path.join(folder, name), tensors, random);
-    for (const tensor of tensors) weightMap[tensor.name] = name;
+    const file = `model-${number(index + 1)}-of-${number(shards.length)}.safetensors`;
+    total += await writeShard(path.join(folder, file), tensors, random);
+    for (const tensor of tensors) weightMap[tensor.name] = file;
   }
   const indexFile = { metadata: { total_size: total }, weight_map: weightMap };
   await writeFile(path.join(folder, "model.safetensors.index.json"), JSON.stringify(indexFile));
   return total;
+}
+
+const languagePath = "meta-llama/Llama-3.1-8B-Instruct";
+const clipPath = "openai/clip-vit-large-patch14";
+
+/** By file name. */
+function settingsOf(name: ShapeName, layers: number): Record<string, object> {
+  const { decoder, vision } = shapes[name];
+  const language = {
+    architectures: ["LlamaForCausalLM"],
+    model_type: "llama",
+    hidden_act: "silu",
+    rms_norm_eps: 1e-5,
+    rope_theta: vision ? 500_000 : 10_000,
+    tie_word_embeddings: false,
+    torch_dtype: "bfloat16",
+    ...decoder,
+    num_hidden_layers: layers,
+  };
+  if (!vision) return { "config.json": language };
+  const rope_scaling = {
+    rope_type: "llama3",
+    factor: 8,
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    original_max_position_embeddings: 8192,
+  };
+  return {
+    "config.json": {
+      model_type: "multimodal",
+      architectures: ["MultiModalModelForCausalLM"],
+      llm_path: languagePath,
+      // A token of the small tokenizer that all made checkpoints share.
+      attachment_token_idx: 270,
+      modalities: [{ model_type: "meditron_clip", clip_name: clipPath, hidden_size: decoder.hidden_size }],
+      truncation: false,
+      max_sequence_length: null,
+    },
+    "base-configs.json": { [languagePath]: { ...language, rope_scaling } },
+  };
+}
+
+function plannedTensors(name: ShapeName, layers: number): PlannedTensor[] {
+  const { decoder, vision } = shapes[name];
+  const language = tensorsOf({ ...decoder, num_hidden_layers: layers });
+  if (!vision) return language;
+  return [
+    ...language.map(({ name: tensor, shape }) => ({ name: `model.${tensor}`, shape })),
+    ...clipTensors(decoder.hidden_size),
+  ];
+}
+
+/** CLIP ViT-L/14 at 224 pixels, and the projector to so many values. */
+function clipTensors(hidden: number): PlannedTensor[] {
+  const [width, inner, layers, patch, places] = [1024, 4096, 24, 14, 257];
+  const tensors: PlannedTensor[] = [];
+  const add = (name: string, ...shape: number[]) => tensors.push({ name: `modalities.0.${name}`, shape });
+  const both = (name: string, rows: number, columns: number) => {
+    add(`${name}.weight`, rows, columns);
+    add(`${name}.bias`, rows);
+  };
+  const norm = (name: string) => {
+    add(`${name}.weight`, width);
+    add(`${name}.bias`, width);
+  };
+  const model = "feature_extractor.vision_model";
+  add(`${model}.embeddings.class_embedding`, width);
+  add(`${model}.embeddings.patch_embedding.weight`, width, 3, patch, patch);
+  add(`${model}.embeddings.position_embedding.weight`, places, width);
+  norm(`${model}.pre_layrnorm`);
+  norm(`${model}.post_layernorm`);
+  for (let layer = 0; layer < layers; layer++) {
+    const at = `${model}.encoder.layers.${layer}`;
+    norm(`${at}.layer_norm1`);
+    norm(`${at}.layer_norm2`);
+    for (const part of ["q_proj", "k_proj", "v_proj", "out_proj"])
+      both(`${at}.self_attn.${part}`, width, width);
+    both(`${at}.mlp.fc1`, inner, width);
+    both(`${at}.mlp.fc2`, width, inner);
+  }
+  both("projector.projection.0", width, width);
+  both("projector.projection.2", hidden, width);
+  both("projector.projection.4", hidden, hidden);
+  return tensors;
 }
 
 function tensorsOf(shape: DecoderShape): PlannedTensor[] {
@@ -140,7 +240,8 @@ async function writeShard(
 async function writeTensor(handle: FileHandle, tensor: PlannedTensor, random: RandomPool): Promise<void> {
   if (tensor.shape.length === 1) {
     // bfloat16 of 1.
-    await handle.write(new Uint8Array(new Uint16Array(tensor.shape[0] as number).fill(0x3f80).buffer));
+    const value = tensor.name.endsWith(".bias") ? 0 : 0x3f80;
+    await handle.write(new Uint8Array(new Uint16Array(tensor.shape[0] as number).fill(value).buffer));
     return;
   }
   for (let left = bytesOf(tensor); left > 0;) {

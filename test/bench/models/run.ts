@@ -2,13 +2,16 @@ import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, statfs } from "node:fs/promises";
 import { cpus, freemem, tmpdir } from "node:os";
 import path from "node:path";
+import { checkpointBytes, type ShapeName, shapes } from "./make-checkpoint.ts";
 import { runStep, type Step } from "./steps.ts";
 
 /**
- * node scripts/run-ts.mjs test/bench/models/run.ts [--layers 32] [--folder DIR] [--threads 2]
+ * node scripts/run-ts.mjs test/bench/models/run.ts [--shape meditron-7b|multimeditron-8b] [--layers 32] [--folder DIR]
+ *   [--threads 2]
  *
- * Makes a checkpoint of MEDITRON-7B's shape with random weights, imports it, loads the pack and says some tokens; each
- * part in a process of its own. One JSON object on stdout: bytes, seconds, and the most memory each process held.
+ * Makes a checkpoint of this shape with random weights, imports it, loads the pack and says some tokens; each part in a
+ * process of its own. Looks first whether the disk has room, and removes all it made. One JSON object on stdout: the
+ * most memory of the import, memory when loaded, tokens a second, and what each part took.
  */
 const flags = process.argv.slice(2);
 const flag = (name: string, otherwise: string): string => {
@@ -23,12 +26,15 @@ else await measure();
 async function measure(): Promise<void> {
   const layers = Number(flag("layers", "32"));
   const threads = Number(flag("threads", "2"));
+  const shape = flag("shape", "meditron-7b") as ShapeName;
+  if (!Object.hasOwn(shapes, shape)) throw new Error(`--shape takes ${Object.keys(shapes).join(" or ")}.`);
   const parent = flag("folder", tmpdir());
   await mkdir(parent, { recursive: true });
   const folder = await mkdtemp(path.join(parent, "bench-models-"));
   try {
     const { bavail, bsize } = await statfs(folder);
-    const needed = (0.6 + layers * 0.405) * 1.4e9;
+    // The pack takes a third of the checkpoint, and lies beside it for a while.
+    const needed = checkpointBytes(shape, layers) * 1.4;
     if (bavail * bsize < needed) {
       throw new Error(
         `About ${Math.round(needed / 1e9)} GB are needed, ${Math.round((bavail * bsize) / 1e9)} are free.`,
@@ -36,19 +42,26 @@ async function measure(): Promise<void> {
     }
     const checkpoint = path.join(folder, "checkpoint");
     const packs = path.join(folder, "packs");
-    const make = await inProcess({ step: "make", folder: checkpoint, layers });
+    const make = await inProcess({ step: "make", folder: checkpoint, shape, layers });
     const imported = await inProcess({ step: "import", folder: checkpoint, packs });
     // Room for the pack in the memory that the system keeps of files.
     await rm(checkpoint, { recursive: true });
     const run = await inProcess({ step: "run", pack: path.join(packs, "shape"), threads });
     const machine = { processor: cpus()[0]?.model, processors: cpus().length, free_mib: freemem() / 2 ** 20 };
-    console.log(JSON.stringify({ machine, layers, threads, make, import: imported, run }, null, 2));
+    const summary = {
+      import_peak_mib: imported["peak_mib"],
+      loaded_mib: run["loaded_mib"],
+      decode_tokens_per_s: run["decode_tokens_per_s"],
+    };
+    console.log(
+      JSON.stringify({ shape, layers, threads, ...summary, machine, make, import: imported, run }, null, 2),
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function inProcess(step: Step): Promise<unknown> {
+async function inProcess(step: Step): Promise<Readonly<Record<string, number>>> {
   const child = spawn(process.execPath, [process.argv[1] as string, "--step", JSON.stringify(step)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -59,7 +72,7 @@ async function inProcess(step: Step): Promise<unknown> {
     child.on("close", resolve);
   });
   if (code !== 0) throw new Error(`The part ${step.step} ended with ${code}.`);
-  const figures: unknown = JSON.parse(text);
+  const figures = JSON.parse(text) as Record<string, number>;
   console.error(`${step.step} ${text.trim()}`);
   return figures;
 }

@@ -1,14 +1,18 @@
+import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { importModel } from "../../../models/import/import-model.ts";
 import { checkPack } from "../../../models/pack/read-pack.ts";
+import type { Pack } from "../../../models/pack/pack-schema.ts";
+import type { GraphSource } from "../../../models/runtime/engine.ts";
 import { OrtLanguageModel } from "../../../models/runtime/language-model.ts";
+import { OrtVisionModel } from "../../../models/runtime/vision-model.ts";
 import { peakMemory } from "../app/memory.ts";
-import { makeCheckpoint, meditron7b } from "./make-checkpoint.ts";
+import { makeCheckpoint, type ShapeName } from "./make-checkpoint.ts";
 
 /** What one process does, so that the most memory it held is its own. */
 export type Step =
-  | { readonly step: "make"; readonly folder: string; readonly layers: number }
+  | { readonly step: "make"; readonly folder: string; readonly shape: ShapeName; readonly layers: number }
   | { readonly step: "import"; readonly folder: string; readonly packs: string }
   | { readonly step: "run"; readonly pack: string; readonly threads: number };
 
@@ -18,7 +22,7 @@ export async function runStep(step: Step): Promise<Record<string, number>> {
   const started = performance.now();
   const figures =
     step.step === "make"
-      ? { bytes: await makeCheckpoint(step.folder, { ...meditron7b, num_hidden_layers: step.layers }) }
+      ? { bytes: await makeCheckpoint(step.folder, step.shape, step.layers) }
       : step.step === "import"
         ? await importStep(step)
         : await decodeStep(step);
@@ -31,7 +35,10 @@ export async function runStep(step: Step): Promise<Record<string, number>> {
 
 async function importStep({ folder, packs }: Extract<Step, { step: "import" }>) {
   let told = 0;
-  for await (const event of importModel({ source: folder, targetFolder: packs, name: "shape" }, never)) {
+  const bases = path.join(folder, "base-configs.json");
+  const baseConfig = existsSync(bases) ? bases : null;
+  const input = { source: folder, targetFolder: packs, name: "shape", baseConfig };
+  for await (const event of importModel(input, never)) {
     if (event.type === "done") break;
     if (event.fraction < told + 0.02) continue;
     told = event.fraction;
@@ -57,12 +64,14 @@ async function decodeStep({ pack, threads }: Extract<Step, { step: "run" }>) {
   const { language } = opened.pack;
   if (language === null) throw new Error("no language model");
   const loading = performance.now();
+  const image = graphs.vision === null ? null : await openVision(opened.pack, graphs.vision, threads);
   const model = await OrtLanguageModel.open(
     { ...graphs, vocabulary: language.vocabulary, contextLength: language.context_length },
     { provider: null, threads },
   );
   const load_s = (performance.now() - loading) / 1000;
   const loaded_mib = process.memoryUsage.rss() / 2 ** 20;
+  const encoding: Record<string, number> = image === null ? {} : { image_s: await image.encode() };
   const cache = model.createCache();
   const ids = Array.from({ length: prompt }, (_, i) => (i * 7919) % language.vocabulary);
   const reading = performance.now();
@@ -81,13 +90,35 @@ async function decodeStep({ pack, threads }: Extract<Step, { step: "run" }>) {
   const running_mib = process.memoryUsage.rss() / 2 ** 20;
   await cache.dispose();
   await model.dispose();
+  await image?.dispose();
   const median = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] as number;
   return {
     check_s,
     load_s,
+    ...encoding,
     loaded_mib,
     running_mib,
     prefill_tokens_per_s: prompt / prefill_s,
     decode_tokens_per_s: 1000 / median,
+  };
+}
+
+/** The image encoder of a pack; `encode`: seconds for one image of noise. */
+async function openVision(pack: Pack, graph: GraphSource, threads: number) {
+  if (pack.kind !== "vision-language" || pack.language === null) throw new Error("no image encoder");
+  const { width, height, tokens: imageTokens } = pack.image;
+  const { hidden } = pack.language;
+  const vision = await OrtVisionModel.open(
+    { graph, width, height, tokens: imageTokens, hidden },
+    { provider: null, threads },
+  );
+  return {
+    async encode(): Promise<number> {
+      const pixels = Float32Array.from({ length: 3 * width * height }, (_, i) => Math.sin(i));
+      const begun = performance.now();
+      await vision.encode(pixels, 1, never);
+      return (performance.now() - begun) / 1000;
+    },
+    dispose: () => vision.dispose(),
   };
 }
