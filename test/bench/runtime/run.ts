@@ -42,6 +42,7 @@ async function measure(runtime: Runtime): Promise<Record<string, number>> {
     await decode(pack, note);
     await evaluate(pack, note);
     await stop(pack, note);
+    await stopStep(pack, note);
   }
   await pack.dispose();
   const figures = Object.entries(all).map(([name, values]) => [name, rounded(median(values))]);
@@ -86,6 +87,32 @@ async function evaluate(pack: LoadedPack, note: Note): Promise<void> {
   });
   note("evaluationMs", evaluationMs);
   await pack.readers.giveBack(reader);
+}
+
+/** A step of an answer, stopped at moments of all of it. */
+async function stopStep({ language }: LoadedPack, note: Note): Promise<void> {
+  const cache = language.createCache();
+  const embeddings = await language.embed(
+    Array.from({ length: 64 }, (_, i) => 100 + i),
+    never,
+  );
+  await language.forward({ cache, embeddings, rows: [63] }, never);
+  const one = await language.embed([200], never);
+  let longest = 0;
+  for (let wait = 0; wait < 20; wait += 2) {
+    const controller = new AbortController();
+    const running = language
+      .forward({ cache, embeddings: one, rows: [0] }, controller.signal)
+      .catch(() => null);
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    const stopped = performance.now();
+    controller.abort();
+    await running;
+    longest = Math.max(longest, performance.now() - stopped);
+    cache.truncate(64);
+  }
+  note("stopStepLongestMs", longest);
+  await cache.dispose();
 }
 
 async function stop({ language }: LoadedPack, note: Note): Promise<void> {
