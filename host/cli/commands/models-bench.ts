@@ -96,15 +96,17 @@ async function compare(invocation: Invocation, against: readonly string[]): Prom
       for (const peer of peers) samples.get(peer.name)!.push(await peer.round());
     }
     for (const peer of peers.splice(0)) peer.stop();
-    // What no peer has, and the memory that is read with nothing else loaded.
-    const rest = await measure(invocation, {});
+    // What no peer has, with nothing else loaded.
+    const rest = await measure(invocation, { parts: ["image", "evidence"] });
+    const memory = await measure(invocation, { rounds: 1, parts: ["text", "bandwidth"], warmUp: false });
     const theirs = [...samples].slice(1).map(([name, list]) => [name, medians(list)] as const);
-    const ours = { ...rest.engines.ours, ...medians(samples.get("ours")!) };
+    const ours = { ...medians(samples.get("ours")!), ...rest.engines.ours };
     return {
       ...rest,
       rounds,
       engines: { ours, ...Object.fromEntries(theirs) },
       ratios: Object.fromEntries(theirs.map(([name, figures]) => [name, ratios(ours, figures)])),
+      bandwidth: memory["bandwidth"] ?? null,
       peers: told,
     };
   } finally {

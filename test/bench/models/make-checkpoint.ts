@@ -42,6 +42,14 @@ export const shapes = {
 } as const;
 export type ShapeName = keyof typeof shapes;
 
+/** A shape, and what of it is made: fewer layers or tokens for a trial. */
+export interface ShapeRequest {
+  readonly shape: ShapeName;
+  readonly layers: number;
+  /** Tokens; null: the shape's own. */
+  readonly words: number | null;
+}
+
 interface PlannedTensor {
   readonly name: string;
   readonly shape: readonly number[];
@@ -52,8 +60,8 @@ const shardBytes = 4_000_000_000;
 const poolValues = 4 * 1024 * 1024;
 
 /** Bytes of a checkpoint, without its settings. */
-export function checkpointBytes(name: ShapeName, layers: number): number {
-  return plannedTensors(name, layers).reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+export function checkpointBytes(request: ShapeRequest): number {
+  return plannedTensors(request).reduce((sum, tensor) => sum + bytesOf(tensor), 0);
 }
 
 /**
@@ -62,16 +70,16 @@ export function checkpointBytes(name: ShapeName, layers: number): number {
  * (base-configs.json describes the language model, whose layers may be fewer). Other numbers in every layer; a few
  * megabytes of memory. Returns the bytes written.
  */
-export async function makeCheckpoint(folder: string, name: ShapeName, layers: number): Promise<number> {
+export async function makeCheckpoint(folder: string, request: ShapeRequest): Promise<number> {
   await mkdir(folder, { recursive: true });
   const tokenizer = fileURLToPath(new URL("../../fixtures/models/tiny-llama", import.meta.url));
   for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
     await copyFile(path.join(tokenizer, file), path.join(folder, file));
   }
-  for (const [file, json] of Object.entries(settingsOf(name, layers))) {
+  for (const [file, json] of Object.entries(settingsOf(request))) {
     await writeFile(path.join(folder, file), JSON.stringify(json, null, 2));
   }
-  const shards = shardsOf(plannedTensors(name, layers));
+  const shards = shardsOf(plannedTensors(request));
   const weightMap: Record<string, string> = {};
   const random = randomPool(20_261_123);
   let total = 0;
@@ -90,8 +98,9 @@ const languagePath = "meta-llama/Llama-3.1-8B-Instruct";
 const clipPath = "openai/clip-vit-large-patch14";
 
 /** By file name. */
-function settingsOf(name: ShapeName, layers: number): Record<string, object> {
-  const { decoder, vision } = shapes[name];
+function settingsOf(request: ShapeRequest): Record<string, object> {
+  const { vision } = shapes[request.shape];
+  const decoder = decoderOf(request);
   const language = {
     architectures: ["LlamaForCausalLM"],
     model_type: "llama",
@@ -101,7 +110,6 @@ function settingsOf(name: ShapeName, layers: number): Record<string, object> {
     tie_word_embeddings: false,
     torch_dtype: "bfloat16",
     ...decoder,
-    num_hidden_layers: layers,
   };
   if (!vision) return { "config.json": language };
   const rope_scaling = {
@@ -126,10 +134,15 @@ function settingsOf(name: ShapeName, layers: number): Record<string, object> {
   };
 }
 
-function plannedTensors(name: ShapeName, layers: number): PlannedTensor[] {
-  const { decoder, vision } = shapes[name];
-  const language = tensorsOf({ ...decoder, num_hidden_layers: layers });
-  if (!vision) return language;
+function decoderOf({ shape, layers, words }: ShapeRequest): DecoderShape {
+  const { decoder } = shapes[shape];
+  return { ...decoder, num_hidden_layers: layers, vocab_size: words ?? decoder.vocab_size };
+}
+
+function plannedTensors(request: ShapeRequest): PlannedTensor[] {
+  const decoder = decoderOf(request);
+  const language = tensorsOf(decoder);
+  if (!shapes[request.shape].vision) return language;
   return [
     ...language.map(({ name: tensor, shape }) => ({ name: `model.${tensor}`, shape })),
     ...clipTensors(decoder.hidden_size),

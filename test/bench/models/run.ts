@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, rm, statfs } from "node:fs/promises";
 import { cpus, freemem, tmpdir } from "node:os";
 import path from "node:path";
@@ -6,8 +7,8 @@ import { checkpointBytes, type ShapeName, shapes } from "./make-checkpoint.ts";
 import { runStep, type Step } from "./steps.ts";
 
 /**
- * node scripts/run-ts.mjs test/bench/models/run.ts [--shape meditron-7b|multimeditron-8b] [--layers 32] [--folder DIR]
- *   [--threads 2]
+ * node scripts/run-ts.mjs test/bench/models/run.ts [--shape meditron-7b|multimeditron-8b] [--layers 32] [--words N]
+ *   [--folder DIR] [--threads 2]
  *
  * Makes a checkpoint of this shape with random weights, imports it, loads the pack and says some tokens; each part in a
  * process of its own. Looks first whether the disk has room, and removes all it made. One JSON object on stdout: the
@@ -27,14 +28,22 @@ async function measure(): Promise<void> {
   const layers = Number(flag("layers", "32"));
   const threads = Number(flag("threads", "2"));
   const shape = flag("shape", "meditron-7b") as ShapeName;
+  const words = flag("words", "");
+  const request = { shape, layers, words: words === "" ? null : Number(words) };
   if (!Object.hasOwn(shapes, shape)) throw new Error(`--shape takes ${Object.keys(shapes).join(" or ")}.`);
   const parent = flag("folder", tmpdir());
   await mkdir(parent, { recursive: true });
   const folder = await mkdtemp(path.join(parent, "bench-models-"));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      rmSync(folder, { recursive: true, force: true });
+      process.exit(130);
+    });
+  }
   try {
     const { bavail, bsize } = await statfs(folder);
     // The pack takes a third of the checkpoint, and lies beside it for a while.
-    const needed = checkpointBytes(shape, layers) * 1.4;
+    const needed = checkpointBytes(request) * 1.4;
     if (bavail * bsize < needed) {
       throw new Error(
         `About ${Math.round(needed / 1e9)} GB are needed, ${Math.round((bavail * bsize) / 1e9)} are free.`,
@@ -42,7 +51,7 @@ async function measure(): Promise<void> {
     }
     const checkpoint = path.join(folder, "checkpoint");
     const packs = path.join(folder, "packs");
-    const make = await inProcess({ step: "make", folder: checkpoint, shape, layers });
+    const make = await inProcess({ step: "make", folder: checkpoint, request });
     const imported = await inProcess({ step: "import", folder: checkpoint, packs });
     // Room for the pack in the memory that the system keeps of files.
     await rm(checkpoint, { recursive: true });
@@ -54,7 +63,7 @@ async function measure(): Promise<void> {
       decode_tokens_per_s: run["decode_tokens_per_s"],
     };
     console.log(
-      JSON.stringify({ shape, layers, threads, ...summary, machine, make, import: imported, run }, null, 2),
+      JSON.stringify({ ...request, threads, ...summary, machine, make, import: imported, run }, null, 2),
     );
   } finally {
     await rm(folder, { recursive: true, force: true });

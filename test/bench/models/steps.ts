@@ -8,11 +8,11 @@ import type { GraphSource } from "../../../models/runtime/engine.ts";
 import { OrtLanguageModel } from "../../../models/runtime/language-model.ts";
 import { OrtVisionModel } from "../../../models/runtime/vision-model.ts";
 import { peakMemory } from "../app/memory.ts";
-import { makeCheckpoint, type ShapeName } from "./make-checkpoint.ts";
+import { makeCheckpoint, type ShapeRequest } from "./make-checkpoint.ts";
 
 /** What one process does, so that the most memory it held is its own. */
 export type Step =
-  | { readonly step: "make"; readonly folder: string; readonly shape: ShapeName; readonly layers: number }
+  | { readonly step: "make"; readonly folder: string; readonly request: ShapeRequest }
   | { readonly step: "import"; readonly folder: string; readonly packs: string }
   | { readonly step: "run"; readonly pack: string; readonly threads: number };
 
@@ -22,7 +22,7 @@ export async function runStep(step: Step): Promise<Record<string, number>> {
   const started = performance.now();
   const figures =
     step.step === "make"
-      ? { bytes: await makeCheckpoint(step.folder, step.shape, step.layers) }
+      ? { bytes: await makeCheckpoint(step.folder, step.request) }
       : step.step === "import"
         ? await importStep(step)
         : await decodeStep(step);
