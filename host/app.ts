@@ -90,7 +90,7 @@ export function createApp(options: AppOptions): App {
       const stateFolder = path.join(folders.data, "state");
       const policy = await readPolicy(policyFiles(process.env));
       const packFolders = folders.packs;
-      const cacheFolder = path.join(folders.data, "cache");
+      const cacheFolder = folders.cache;
       await api.configure(
         { packFolders, provider, threads: null, stateFolder, cacheFolder, ...policy },
         signal,

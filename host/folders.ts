@@ -13,6 +13,8 @@ export interface Folders {
   readonly keyFile: string;
   /** The first is shipped with the app; sites add packs to the second. */
   readonly packs: readonly string[];
+  /** What can be made again: all of it may be deleted while the app is closed. */
+  readonly cache: string;
 }
 
 /** Where the archive lies in the data folder, and in a backup of it: a backup is laid out as what it came from. */
@@ -24,7 +26,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * MEDITRON_DATA names another data folder, MEDITRON_CONFIG another folder for key files, MEDITRON_PACK_FOLDERS
- * further folders with packs (separated as PATH is).
+ * further folders with packs (separated as PATH is), MEDITRON_CACHE another folder for what can be made again.
  */
 export function findFolders(request: {
   dataFolder: string | null;
@@ -43,6 +45,7 @@ export function findFolders(request: {
     data,
     logs: path.join(data, "logs"),
     keyFile: path.join(config, "archive.keys"),
+    cache: path.resolve(env["MEDITRON_CACHE"] ?? path.join(data, "cache")),
     packs: [
       path.join(unpacked(root), "models", "packs"),
       path.join(data, "packs"),

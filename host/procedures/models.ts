@@ -92,8 +92,7 @@ export function modelProcedures(
       // The process may have the weights mapped into memory.
       await context.inference.stop();
       await rm(folder, { recursive: true });
-      if (digest !== undefined)
-        await removePrepared(path.join(context.folders.data, "cache", "weights"), digest);
+      if (digest !== undefined) await removePrepared(path.join(context.folders.cache, "weights"), digest);
       return {};
     },
   };

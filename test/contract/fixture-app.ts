@@ -38,6 +38,7 @@ export async function makeFixture(): Promise<Fixture> {
       data,
       logs: path.join(data, "logs"),
       keyFile: path.join(folder, "config", "archive.keys"),
+      cache: path.join(folder, "cache"),
       packs: [],
     },
     script: path.join(root, "dist", "archive", "process.js"),
