@@ -178,6 +178,8 @@ export const contract = {
 
   /** The views for a question about a whole series: as many as the pack takes, spaced evenly. */
   "answers.views": call(viewsRequestSchema, viewsChoiceSchema),
+  /** The images and the beginning of a question while it is written: the answer comes sooner, and is the same. */
+  "answers.prepare": call(questionSchema, done),
   "answers.ask": stream(questionSchema, answerEventSchema),
   /** The evidence of a saved answer, tested now without a budget. */
   "answers.ground": stream(v.object({ id: v.string() }), answerEventSchema),

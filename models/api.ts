@@ -67,6 +67,8 @@ export interface InferenceApi {
   providers(input: Record<string, never>, signal: AbortSignal): Promise<ProviderStatus[]>;
   /** Loads a pack (null: the default one) so that the first question is quick. */
   load(input: { pack: string | null }, signal: AbortSignal): AsyncGenerator<ModelProgress, void, void>;
+  /** Reads images and the beginning of a question while it is written; the next question ends it. */
+  prepare(input: AnswerRequest, signal: AbortSignal): Promise<void>;
   answer(input: AnswerRequest, signal: AbortSignal): AsyncGenerator<AnswerEvent, void, void>;
   /** The evidence of a saved answer, tested now without a budget. */
   ground(
@@ -124,6 +126,7 @@ export const inferenceKinds: ApiKinds<InferenceApi> = {
   packFits: "call",
   providers: "call",
   load: "stream",
+  prepare: "call",
   answer: "stream",
   ground: "stream",
   modelInput: "call",

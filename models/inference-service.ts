@@ -15,13 +15,16 @@ import { signPack } from "./pack/signature/sign-pack.ts";
 import { packStandings } from "./pack/signature/standing.ts";
 import { describeSignature } from "./pack/signature/verify-signature.ts";
 import { PackShelf } from "./pack-shelf.ts";
+import { prepareQuestion } from "./prepare-question.ts";
 import type { RuntimeOpeners } from "./runtime/runtime.ts";
+import { WorkAhead } from "./work-ahead.ts";
 
 /** What the inference process serves: one shelf of packs, and the work on them. */
 export function createInferenceService(
   openers: RuntimeOpeners,
   memory?: () => Promise<MachineMemory>,
 ): InferenceApi {
+  const ahead = new WorkAhead();
   const packs = new PackShelf(openers, memory);
   return {
     configure: async (settings) => packs.configure(settings),
@@ -35,7 +38,11 @@ export function createInferenceService(
       lease.release();
       yield { type: "done", pack: lease.pack.summary };
     },
-    answer: (request, signal) => answer(packs, request, signal),
+    prepare: (request, signal) => ahead.start((stop) => prepareQuestion(packs, request, stop), signal),
+    async *answer(request, signal) {
+      await ahead.stop();
+      yield* answer(packs, request, signal);
+    },
     ground: (saved, signal) => groundSaved(packs, saved, signal),
     async modelInput({ pack, view }, signal) {
       const lease = await packs.lease(pack, signal);

@@ -13,6 +13,7 @@ export function answerProcedures(
   context: Context,
 ): Part<
   | "answers.views"
+  | "answers.prepare"
   | "answers.ask"
   | "answers.ground"
   | "answers.list"
@@ -23,6 +24,11 @@ export function answerProcedures(
   const archive = (signal: AbortSignal) => context.archive.ready(signal);
   return {
     "answers.views": (request, signal) => chooseViews(context, request, signal),
+    async "answers.prepare"(question, signal) {
+      const request = await requestOf(context, question, signal);
+      await (await context.inference.ready(signal)).prepare(request, signal);
+      return {};
+    },
     "answers.ask": (question, signal) => ask(context, question, signal),
     "answers.ground": ({ id }, signal) => ground(context, id, signal),
     "answers.list": async (input, signal) => (await archive(signal)).listAnswers(input, signal),
@@ -50,16 +56,8 @@ async function* ask(
   signal: AbortSignal,
 ): AsyncGenerator<AnswerEvent, void, void> {
   yield { type: "progress", stage: "load", fraction: null, remaining_ms: null };
-  const settings = await context.settings.read();
-  const unseenSlices = await countUnseen(context, asked, signal);
-  const views = await loadViews(context, asked, signal);
-  const question: Question = {
-    ...asked,
-    views: views.map(({ view }) => view),
-    pack: asked.pack ?? settings.pack,
-    unseenSlices,
-  };
-  const request: AnswerRequest = { id: randomUUID(), question, views };
+  const request = await requestOf(context, asked, signal);
+  const { question } = request;
   const record = recordOf(request);
   const inference = await context.inference.ready(signal);
   const partial = createPartialAnswer(question);
@@ -77,6 +75,20 @@ async function* ask(
   } finally {
     if (!finished && signal.aborted) await savePartial(context, { record, partial });
   }
+}
+
+/** The frames come decoded from the archive process. */
+async function requestOf(context: Context, asked: Question, signal: AbortSignal): Promise<AnswerRequest> {
+  const settings = await context.settings.read();
+  const unseenSlices = await countUnseen(context, asked, signal);
+  const views = await loadViews(context, asked, signal);
+  const question: Question = {
+    ...asked,
+    views: views.map(({ view }) => view),
+    pack: asked.pack ?? settings.pack,
+    unseenSlices,
+  };
+  return { id: randomUUID(), question, views };
 }
 
 /** The evidence of a saved answer, tested now. The saved record gets it when it is done. */

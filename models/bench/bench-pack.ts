@@ -10,6 +10,7 @@ import { groundForced, groundingRequest } from "../eval/forced-answer.ts";
 import { seededRandom } from "../evidence/noise.ts";
 import type { LoadedPack } from "../loaded-pack.ts";
 import { readDecoderGraph } from "../pack/read-pack.ts";
+import { writtenParts } from "../prepare-question.ts";
 import { type PromptReader, promptLength } from "../runtime/prompt-reader.ts";
 
 /** Tokens that stand before those decoded. */
@@ -136,7 +137,12 @@ async function imageTimes(pack: LoadedPack, seed: number, signal: AbortSignal): 
     await ask("What does the image show?");
     const first = performance.now() - started;
     const followUp = await timed(() => ask("Is there anything else that is not normal?"));
-    return { first_token_image_ms: first, follow_up_ms: followUp };
+    // As the window asks it: what stands before the last word was read while it was written.
+    const written = "Which side is it on, and how large is it?";
+    const parts = writtenParts(pack, { question: written.slice(0, -4), facts: factsOf(pack) }, images);
+    await reader.read({ parts, rows: [] }, signal);
+    const written_ms = await timed(() => ask(written));
+    return { first_token_image_ms: first, follow_up_ms: followUp, follow_up_written_ms: written_ms };
   } finally {
     await reader.dispose();
   }

@@ -30,10 +30,31 @@ const largestInteger = 127;
 const scalesInput = 12;
 
 /**
- * Scales out of what a model keeps while it reads `ids`: the largest value of each channel. By channel, because a few
- * channels of the keys are many times as large as the others. @throws what reading throws
+ * Scales out of what a model keeps while it reads each of `texts` from its beginning: the largest value of each channel.
+ * By channel, because a few channels of the keys are many times as large as the others. @throws what reading throws
  */
 export async function measureCacheScales(
+  model: LanguageModel,
+  { texts, ...heads }: CacheHeads & { readonly texts: readonly (readonly number[])[] },
+  signal: AbortSignal,
+): Promise<CacheScales[]> {
+  const largest: CacheScales[] = [];
+  for (const ids of texts) {
+    for (const [layer, own] of (await scalesOf(model, { ids, ...heads }, signal)).entries()) {
+      const before = largest[layer];
+      largest[layer] = before
+        ? { keys: larger(own.keys, before.keys), values: larger(own.values, before.values) }
+        : own;
+    }
+  }
+  return largest;
+}
+
+function larger(a: Float32Array, b: Float32Array): Float32Array {
+  return a.map((value, i) => Math.max(value, b[i]!));
+}
+
+async function scalesOf(
   model: LanguageModel,
   { ids, layers, heads, headSize }: CacheHeads & { readonly ids: readonly number[] },
   signal: AbortSignal,

@@ -20,10 +20,14 @@ export function inBytes(graph: Uint8Array, scales: readonly CacheScales[], heads
   return modelBytes(model);
 }
 
-/** What is read for the measurement, as a turn of a conversation: the first tokens of one have values of their own. */
-export function cacheTextIds(tokenizer: TextTokenizer, config: object): number[] {
+/**
+ * What is read for the measurement: a turn of a conversation, and each paragraph by itself, since the first tokens of a
+ * text have values of their own, many times as large as all others.
+ */
+export function cacheTexts(tokenizer: TextTokenizer, config: object): number[][] {
   const { source, tokens } = chatTemplate(config);
-  return tokenizer.encode(new ChatTemplate(source, tokens).render([{ role: "user", content: cacheText }]));
+  const turn = new ChatTemplate(source, tokens).render([{ role: "user", content: cacheText }]);
+  return [turn, ...cacheText.split("\n\n")].map((text) => tokenizer.encode(text));
 }
 
 /**
@@ -49,14 +53,14 @@ export async function quantiseCache(
       },
       { provider: null, threads: 2 },
     );
-  const all = cacheTextIds(new TextTokenizer(tokenizer.json, tokenizer.config), tokenizer.config);
-  const ids = all.slice(0, config.contextLength - 1);
+  const all = cacheTexts(new TextTokenizer(tokenizer.json, tokenizer.config), tokenizer.config);
+  const texts = all.map((ids) => ids.slice(0, config.contextLength - 1));
   const heads = { layers: config.layers, heads: config.kvHeads, headSize: config.headSize };
   const scales = await using(await open(graph), (model) =>
-    measureCacheScales(model, { ids, ...heads }, signal),
+    measureCacheScales(model, { texts, ...heads }, signal),
   );
   const changed = inBytes(graph, scales, heads);
-  await using(await open(changed), (model) => assertReads(model, ids, signal));
+  await using(await open(changed), (model) => assertReads(model, texts[0]!, signal));
   await writeWhole(join(folder, "decoder.onnx"), changed);
 }
 

@@ -10,6 +10,7 @@ import { isOpen } from "./fold-answer.ts";
 import { type GroundingOverlay, overlayOfSentence } from "./grounding-overlay.ts";
 import { QuestionForm } from "./QuestionForm.tsx";
 import { useAnswers } from "./use-answers.ts";
+import { usePreparing } from "./use-preparing.ts";
 import { researchUse } from "./words.ts";
 import "./ask.css";
 
@@ -43,6 +44,7 @@ export function AskPanel({ client, studyInstanceUid, target, groundBudgetSeconds
   const [selected, setSelected] = useState<{ card: string; sentence: number } | null>(null);
   const list = useRef<HTMLDivElement>(null);
   const busy = answers.cards.some(isOpen);
+  const preparing = usePreparing(client);
   const count = answers.cards.length;
 
   useEffect(() => {
@@ -62,6 +64,7 @@ export function AskPanel({ client, studyInstanceUid, target, groundBudgetSeconds
     const view = target.captureView();
     if (!view || !target.subject) return;
     setSelected(null);
+    preparing.stop();
     const unseenSlices = Math.max(0, target.imageCount - 1);
     answers.ask({ question, subject: target.subject, views: [view], unseenSlices, groundBudgetSeconds });
   }
@@ -106,6 +109,7 @@ export function AskPanel({ client, studyInstanceUid, target, groundBudgetSeconds
           seen={target.seen}
           busy={busy}
           onAsk={ask}
+          onWrite={(question) => preparing.write(question, busy ? () => null : target.captureView)}
           onShowWhole={target.showWhole}
         />
         <p className="ask-research">{researchUse}</p>

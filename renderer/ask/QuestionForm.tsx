@@ -9,6 +9,8 @@ interface QuestionFormProps {
   readonly seen: "whole" | "in-view" | "region";
   readonly busy: boolean;
   readonly onAsk: (question: string) => void;
+  /** With every change of what is written. */
+  readonly onWrite: (question: string) => void;
   readonly onShowWhole: () => void;
 }
 
@@ -21,7 +23,7 @@ const seenWords = {
 
 const longest = 2000;
 
-export function QuestionForm({ subject, seen, busy, onAsk, onShowWhole }: QuestionFormProps) {
+export function QuestionForm({ subject, seen, busy, onAsk, onWrite, onShowWhole }: QuestionFormProps) {
   const [question, setQuestion] = useState("");
   const ready = subject !== null && !busy && question.trim() !== "";
 
@@ -76,7 +78,10 @@ export function QuestionForm({ subject, seen, busy, onAsk, onShowWhole }: Questi
           autoComplete="off"
           value={question}
           disabled={subject === null}
-          onChange={(event) => setQuestion(event.target.value)}
+          onChange={(event) => {
+            setQuestion(event.target.value);
+            onWrite(event.target.value);
+          }}
           onKeyDown={onKeyDown}
         />
         <Button kind="primary" type="submit" disabled={!ready}>

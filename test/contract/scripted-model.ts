@@ -38,6 +38,7 @@ const api: Partial<InferenceApi> = {
   modelInput: ({ view }) =>
     Promise.resolve({ width: 2, height: 1, channels: 1, pixels: Uint8Array.of(view.frame.rows, 255) }),
 
+  prepare: () => Promise.resolve(),
   async *answer(request, signal): AsyncGenerator<AnswerEvent, void, void> {
     const { question } = request.question;
     const scope = { status: "in", reason: "" } as const;

@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { logSumExp } from "../../../models/decode/log-probability.ts";
 import { measureCacheScales } from "../../../models/import/int8-cache.ts";
-import { cacheTextIds, inBytes } from "../../../models/import/quantise-cache.ts";
+import { cacheTexts, inBytes } from "../../../models/import/quantise-cache.ts";
 import type { LanguageModel } from "../../../models/runtime/backend.ts";
 import { openLanguage } from "../../unit/models/open-language.ts";
 import { median } from "./ours.ts";
@@ -39,7 +39,7 @@ const steps = 24;
 
 const { model: float, tokenizer, heads } = await openLanguage(pack);
 const config = JSON.parse(await readFile(path.join(pack, "tokenizer_config.json"), "utf8")) as object;
-const scales = await measureCacheScales(float, { ...heads, ids: cacheTextIds(tokenizer, config) }, signal);
+const scales = await measureCacheScales(float, { ...heads, texts: cacheTexts(tokenizer, config) }, signal);
 const { model: bytes } = await openLanguage(pack, {
   decoder: (own) => ({ ...own, bytes: inBytes(own.bytes, scales, heads) }),
 });

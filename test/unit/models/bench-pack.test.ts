@@ -27,6 +27,7 @@ test("a pack is measured with what its context holds, and progress is told", asy
     ...contexts.map((context) => `decode@${context}`),
     "first_token_image_ms",
     "follow_up_ms",
+    "follow_up_written_ms",
     "grounding_sentence_ms",
     "evaluations",
     "evaluation_ms",

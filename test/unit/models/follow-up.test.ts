@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Answer, Question } from "../../../core/question.ts";
 import { answer, groundSaved } from "../../../models/answer.ts";
 import type { LoadedPack } from "../../../models/loaded-pack.ts";
+import { prepareQuestion } from "../../../models/prepare-question.ts";
 import { type PromptPart, PromptReader } from "../../../models/runtime/prompt-reader.ts";
 import { largestDifference, never } from "./tiny-model.ts";
 import { openTinyPack, packsOf, tinyRequest } from "./tiny-pack.ts";
@@ -43,6 +44,22 @@ describe("a further question about the same image", () => {
     const question = "What do you see?";
     const second = await ask({ question }, 14);
     expect(second.tokens.reused).toBe(before(second.tokens.prompt, question));
+  });
+
+  test("that is read while it is written leaves its end alone to read, and has the same answer", async () => {
+    const question = "What do you see in the image?";
+    const plain = await ask({ question }, 15);
+    await ask({}, 16);
+    const written = tinyRequest({ question: question.slice(0, -3) }, 15);
+    await prepareQuestion(packsOf(pack), written, never);
+    const prepared = await ask({ question }, 15);
+    // "ge?" and what closes the turn; the last word that was written may have become part of another token.
+    expect(prepared.tokens.prompt - prepared.tokens.reused).toBeLessThanOrEqual(
+      prepared.tokens.prompt - before(prepared.tokens.prompt, "age?"),
+    );
+    expect(prepared.answer.text).toBe(plain.answer.text);
+    await prepareQuestion(packsOf(pack), tinyRequest({ question: "Something else" }, 15), never);
+    expect((await ask({ question }, 15)).answer.text).toBe(plain.answer.text);
   });
 
   test("a reader that goes on from another reads the same to the bit", async () => {

@@ -43,7 +43,7 @@ describe.each(runtimes)("keys and values as 8-bit integers, through $name", ({ n
     float = await openTinyModel(runtime);
     // What a thread keeps is not copied out of it: the scales come from the other runtime.
     const measured = name === "the C interface" ? float : await openTinyModel(await runtimes[0]!.open());
-    scales = await measureCacheScales(measured, { ...heads, ids }, never);
+    scales = await measureCacheScales(measured, { ...heads, texts: [ids] }, never);
     const decoder = { type: "bytes", bytes: inBytes(scales), dataFolder: null } as const;
     bytes = await runtime.openLanguage({ ...tinySource, decoder }, cpu);
   });
