@@ -13,7 +13,7 @@ const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
  */
 export async function serveRounds(open) {
   const task = JSON.parse(process.argv[2]);
-  const ids = (count) => Array.from({ length: count }, (_, i) => ((i * 7919 + 101) % 20_000) + 10);
+  const ids = (count) => Array.from({ length: count }, (_, i) => ((i * 7919 + 101) % 250) + 10);
   let engine;
   try {
     engine = await open(task);

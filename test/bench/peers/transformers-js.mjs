@@ -1,5 +1,4 @@
 // transformers.js on the CPU, on a folder with config.json, tokenizer and onnx/model_q4.onnx.
-import { createRequire } from "node:module";
 import path from "node:path";
 import { serveRounds } from "./serve-rounds.mjs";
 
@@ -39,9 +38,8 @@ await serveRounds(async ({ model: folder, threads }) => {
     return streamer.times.slice(1).map((time, i) => time - streamer.times[i]);
   }
 
-  const { version } = createRequire(import.meta.url)("@huggingface/transformers/package.json");
   return {
-    details: { version: `transformers.js ${version}` },
+    details: { version: `transformers.js ${env.version}` },
     prefill: async (ids) => (await generate(ids, 1))[0],
     decode: async (ids, steps) => (await generate(ids, steps + 1)).slice(1),
   };
