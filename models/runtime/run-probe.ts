@@ -1,5 +1,5 @@
 import type { SessionProvider } from "./engine.ts";
-import { OrtLanguageModel } from "./language-model.ts";
+import { openLanguageModel } from "./open-language.ts";
 import { probe, probeDecoder, probeEmbeddings, probeEncoder, probePixels } from "./probe-graph.ts";
 import { OrtVisionModel } from "./vision-model.ts";
 
@@ -51,7 +51,7 @@ const { signal: never } = new AbortController();
 async function openDecoder(options: Omit<ProbeRequest, "use">): Promise<Opened> {
   const decoder = { type: "bytes", bytes: probeDecoder(), dataFolder: null } as const;
   const source = { embed: null, decoder, vocabulary: probe.vocabulary, contextLength: probe.context };
-  const model = await OrtLanguageModel.open(source, options);
+  const model = await openLanguageModel(source, options);
   const prompt = probeEmbeddings(promptTokens);
   const token = probeEmbeddings(1);
   const rows = Array.from({ length: promptTokens }, (_, row) => row);
