@@ -1,5 +1,5 @@
 import path from "node:path";
-import { appError } from "../../../core/errors.ts";
+import { appError, throwIfAborted } from "../../../core/errors.ts";
 import type { Input } from "../../../core/contract.ts";
 import type { Command, Invocation } from "../command.ts";
 import { medians, ratios } from "../compare-engines.ts";
@@ -60,6 +60,20 @@ async function compare(invocation: Invocation, against: readonly string[]): Prom
   const { contexts, prompt } = tokensOf(warm.engines.ours);
   const peers: Peer[] = [];
   const told: Record<string, unknown> = {};
+  /** Null: the engine failed and is measured no further; the others are. */
+  const tryRound = async (peer: Peer): Promise<Figures | null> => {
+    try {
+      return await peer.round();
+    } catch (thrown) {
+      throwIfAborted(signal);
+      const reason = thrown instanceof Error ? thrown.message.slice(0, 500) : "It failed.";
+      output.progress(`${peer.name}: failed. ${reason}`);
+      told[peer.name] = { status: "failed", reason };
+      peers.splice(peers.indexOf(peer), 1);
+      peer.stop();
+      return null;
+    }
+  };
   try {
     for (const name of against) {
       output.progress(`${name}: loading`);
@@ -79,21 +93,25 @@ async function compare(invocation: Invocation, against: readonly string[]): Prom
       if (started.status === "ready") {
         peers.push(started.peer);
         told[name] = { status: "measured", model: models.get(name), ...started.details };
-        await started.peer.round();
+        await tryRound(started.peer);
       } else {
         output.progress(`${name}: ${started.status}. ${started.reason}`);
         told[name] = { status: started.status, reason: started.reason };
       }
     }
-    const samples = new Map<string, Figures[]>([
-      ["ours", []],
-      ...peers.map(({ name }): [string, Figures[]] => [name, []]),
-    ]);
+    const samples = new Map<string, Figures[]>([["ours", []]]);
+    for (const { name } of peers) samples.set(name, []);
     for (let round = 0; round < rounds; round++) {
       output.progress(`round ${round + 1} of ${rounds}`);
       const own = await measure(invocation, { rounds: 1, parts: ["text"], warmUp: false });
       samples.get("ours")!.push(own.engines.ours);
-      for (const peer of peers) samples.get(peer.name)!.push(await peer.round());
+      // A peer that fails leaves the list meanwhile.
+      const left = peers.slice();
+      for (const peer of left) {
+        const figures = await tryRound(peer);
+        if (figures === null) samples.delete(peer.name);
+        else samples.get(peer.name)!.push(figures);
+      }
     }
     for (const peer of peers.splice(0)) peer.stop();
     // What no peer has, with nothing else loaded.

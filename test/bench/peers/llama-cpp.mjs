@@ -1,5 +1,5 @@
 // llama.cpp by its own defaults on the CPU (node-llama-cpp, prebuilt), on a GGUF file.
-import { createRequire } from "node:module";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { serveRounds } from "./serve-rounds.mjs";
 
@@ -20,7 +20,8 @@ await serveRounds(async ({ model: modelPath, threads, contexts, prompt, decoded 
     await sequence.controlledEvaluate(tokens);
     return performance.now() - started;
   };
-  const { version } = createRequire(import.meta.url)("node-llama-cpp/package.json");
+  const manifest = new URL("../node_modules/node-llama-cpp/package.json", import.meta.url);
+  const { version } = JSON.parse(await readFile(manifest, "utf8"));
   // The variant for this processor, of those that lie in the package.
   const loaded = process.report.getReport().sharedObjects.find((file) => /ggml-cpu/.test(file));
   return {
