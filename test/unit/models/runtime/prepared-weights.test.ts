@@ -2,12 +2,15 @@ import { link, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createInferenceService } from "../../../../models/inference-service.ts";
 import type { LanguageModel } from "../../../../models/runtime/backend.ts";
 import { openPreparedLanguage } from "../../../../models/runtime/open-prepared.ts";
 import { PreparedWeights, processorName } from "../../../../models/runtime/prepared-weights.ts";
 import { probe, probeDecoder, probeEmbeddings } from "../../../../models/runtime/probe-graph.ts";
-import { openCRuntime, type Runtime } from "../../../../models/runtime/runtime.ts";
+import { openCRuntime, type Runtime, runtimeOpeners } from "../../../../models/runtime/runtime.ts";
 import { cpu, never } from "../tiny-model.ts";
+import { tinyRequest } from "../tiny-pack.ts";
+import { writeTinyPack } from "../tiny-pack-folder.ts";
 
 const digest = "ab".repeat(32);
 const source = {
@@ -174,6 +177,28 @@ describe("decoders that were prepared for this machine", () => {
     expect(await weightsOf().begin(digest, 1e15)).toBeNull();
     expect(await entries()).toEqual([]);
   });
+});
+
+test("a pack that is asked is prepared for the next start, and answers the same then", async () => {
+  const packs = path.join(folder, "packs");
+  const cacheFolder = path.join(folder, "cache");
+  const packDigest = await writeTinyPack(path.join(packs, "tiny-one"));
+  const asked = async (cache: string | null) => {
+    const service = createInferenceService(runtimeOpeners(() => undefined));
+    const settings = { packFolders: [packs], provider: "cpu", threads: 2, stateFolder: null };
+    await service.configure({ ...settings, cacheFolder: cache }, never);
+    for await (const event of service.answer(tinyRequest({ seed: 4, temperature: 1 }), never)) {
+      if (event.type === "done") return event.answer.answer;
+    }
+    throw new Error("no answer");
+  };
+  const right = await asked(null);
+  expect(await readdir(folder)).toEqual(["packs"]);
+  const kept = async () =>
+    (await readdir(path.join(cacheFolder, "weights"))).map((name) => name.slice(0, 32));
+  expect(await asked(cacheFolder)).toEqual(right);
+  await expect.poll(kept, { timeout: 20_000 }).toEqual([packDigest.slice(0, 32)]);
+  expect(await asked(cacheFolder)).toEqual(right);
 });
 
 test("the processor is named by what decides on its kernels", async () => {
