@@ -124,7 +124,7 @@ export const modelsImportCommand: Command = {
     "--adapter FOLDER": "a LoRA adapter as PEFT writes it, merged into the language model",
     "--base-config FILE": "settings of the models that the checkpoint only names (docs/model-guide.md)",
     "--weights 4bit-mixed": "8 bits for the layers that lose most; or 4bit (the default), or 8bit for all",
-    "--kv-cache int8": "keep what is read in 8 bits: faster with long contexts, on the processor only",
+    "--kv-cache int8": "keep what is read in 8 bits: a quarter of the memory, on the processor only",
   },
   async run({ positionals, values, output, signal, own }) {
     const [source] = positionals;
