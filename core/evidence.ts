@@ -19,6 +19,8 @@ export const relianceSchema = v.object({
   alone_nats: v.number(),
   /** 0..1 on the pack's validation part; null where the pack has no calibration. */
   calibrated: v.nullable(v.number()),
+  /** From which `calibrated` counts, for images of this kind; null where the pack has no calibration. */
+  threshold: v.optional(v.nullable(v.number())),
 });
 export type Reliance = v.InferOutput<typeof relianceSchema>;
 

@@ -58,6 +58,7 @@ export function createLedger({
       reliance: {
         ...reliance,
         calibrated: thresholds === null ? null : calibratedReliance(supportReliance(index), thresholds),
+        threshold: thresholds === null ? null : thresholds.reliance.threshold,
       },
       stand: { nats: base.given, alone_nats: base.alone },
       terms,

@@ -37,7 +37,10 @@ function SentenceDetail({ sentence }: { readonly sentence: Sentence }) {
       {typeof followsFrom === "number" && <span>Follows from sentence {followsFrom + 1}.</span>}
       {probability !== null && <span>How sure the model is: {percentText(probability)}</span>}
       {reliance && reliance.calibrated !== null && (
-        <span>How much it needs this image: {percentText(reliance.calibrated)}</span>
+        <span>
+          How much it needs this image: {percentText(reliance.calibrated)}
+          {typeof reliance.threshold === "number" && ` (counts from ${percentText(reliance.threshold)})`}
+        </span>
       )}
     </span>
   );

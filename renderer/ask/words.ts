@@ -21,7 +21,7 @@ export const pendingGround = "Being tested";
 export const groundDetails = {
   supported: "When this region was replaced, the model no longer stood behind the sentence.",
   diffuse: "The model used the image, but no single region carries the sentence.",
-  unsupported: "With another image the model says this just as firmly.",
+  unsupported: "The sentence needs this image no more than sentences about a wrong image do.",
   absent: "Stated as absent; absence cannot be shown by a region.",
   untested: "The evidence was not tested within the time allowed.",
   uncalibrated:
