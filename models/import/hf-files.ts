@@ -55,7 +55,9 @@ export async function openShards(folder: string): Promise<TensorSource> {
   const names = index === null ? ["model.safetensors"] : shardNames(index);
   const shards: SafetensorsFile[] = [];
   try {
-    for (const name of names) shards.push(await openShard(join(folder, name)));
+    for (const name of names) {
+      shards.push(await openSafetensors(join(folder, name), `The model folder lacks ${basename(name)}.`));
+    }
     return joinShards(shards);
   } catch (thrown) {
     for (const shard of shards) await shard.close();
@@ -63,15 +65,14 @@ export async function openShards(folder: string): Promise<TensorSource> {
   }
 }
 
-async function openShard(path: string): Promise<SafetensorsFile> {
+const noPickles =
+  "Weights in PyTorch's own format (.bin, .pt) are not read, because such files can hold programs: save them as safetensors first.";
+
+/** `lacks` says what is missing where there is no such file. @throws file-not-found, model-file-damaged */
+export async function openSafetensors(path: string, lacks: string): Promise<SafetensorsFile> {
   const source = await openByteSource(path).catch((cause: unknown) => {
     if (!(cause instanceof AppError) || cause.code !== "file-not-found") throw cause;
-    throw appError(
-      "file-not-found",
-      `The model folder lacks ${basename(path)}. Weights in PyTorch's own format (.bin, .pt) are not read, because such ` +
-        "files can hold programs: save them as safetensors first.",
-      cause,
-    );
+    throw appError("file-not-found", `${lacks} ${noPickles}`, cause);
   });
   try {
     return await readSafetensors(source);

@@ -1,9 +1,8 @@
 import { join } from "node:path";
-import { AppError, appError } from "../../core/errors.ts";
-import { openByteSource } from "./byte-source.ts";
-import { readJson } from "./hf-files.ts";
+import { appError } from "../../core/errors.ts";
+import { openSafetensors, readJson } from "./hf-files.ts";
 import { adapterScale, adapterSettings, isTarget, type AdapterSettings } from "./lora-settings.ts";
-import { readSafetensors, type SafetensorsFile } from "./safetensors-reader.ts";
+import type { SafetensorsFile } from "./safetensors-reader.ts";
 import { rowCount, rowLength, type TensorInfo, type TensorSource } from "./tensor-source.ts";
 
 /** Values of the small matrices that are held at a time: every one is far smaller than a matrix of the model. */
@@ -34,7 +33,8 @@ export async function withAdapter(
   { tiedEmbedding }: { readonly tiedEmbedding: boolean },
 ): Promise<TensorSource> {
   const settings = adapterSettings(await readJson(folder, "adapter_config.json"));
-  const file = await openAdapter(folder);
+  const lacks = "The adapter's folder lacks adapter_model.safetensors.";
+  const file = await openSafetensors(join(folder, "adapter_model.safetensors"), lacks);
   try {
     const changes = changesOf(file, source, settings);
     const changesHead = changes.products.has("lm_head.weight") || changes.whole.has("lm_head.weight");
@@ -46,23 +46,6 @@ export async function withAdapter(
     return mergedTensors(source, file, changes);
   } catch (thrown) {
     await file.close();
-    throw thrown;
-  }
-}
-
-async function openAdapter(folder: string): Promise<SafetensorsFile> {
-  const source = await openByteSource(join(folder, "adapter_model.safetensors")).catch((cause: unknown) => {
-    if (!(cause instanceof AppError) || cause.code !== "file-not-found") throw cause;
-    throw appError(
-      "file-not-found",
-      "The adapter's folder lacks adapter_model.safetensors. PyTorch's own format (.bin) is not read.",
-      cause,
-    );
-  });
-  try {
-    return await readSafetensors(source);
-  } catch (thrown) {
-    await source.close();
     throw thrown;
   }
 }
