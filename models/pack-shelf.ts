@@ -205,9 +205,11 @@ export class PackShelf {
   async #fit({ folder, summary: { name, digest } }: InstalledPack, provider: string): Promise<PackFit> {
     const sizes = this.#sizes.get(digest) ?? (await readPackSizes(folder));
     this.#sizes.set(digest, sizes);
-    const { free, total } = await this.#memory();
+    const { free: available, total } = await this.#memory();
     // One pack is loaded at a time: what this process holds makes room for the next.
-    const memory = { free: free === null ? null : free + process.memoryUsage.rss(), total };
+    const free =
+      available === null ? null : Math.min(available + process.memoryUsage.rss(), total ?? Infinity);
+    const memory = { free, total };
     return judgeFit({ pack: name, digest, provider, sizes, memory, deviceFree: null });
   }
 

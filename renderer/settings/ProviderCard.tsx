@@ -47,12 +47,6 @@ export function ProviderCard({ client, chosen, onChoose, pack }: ProviderCardPro
       {providers.status === "failed" && (
         <ErrorNotice title="The self-test did not run" error={providers.error} onRetry={again} />
       )}
-      {list.some(({ unproven }) => unproven) && (
-        <p className="muted">
-          Unproven: the app's developers have not seen it run. It is used only where it is chosen here, or
-          where IT has installed it for the purpose.
-        </p>
-      )}
       {list.some(({ remembered }) => remembered) && (
         <p className="muted">Found at an earlier start; tried again when the drivers or the app change.</p>
       )}
@@ -63,7 +57,7 @@ export function ProviderCard({ client, chosen, onChoose, pack }: ProviderCardPro
             {list.map((provider) => (
               <tr key={provider.name}>
                 <th scope="row">{nameOf(provider.name)}</th>
-                <td>
+                <td className="provider-tags">
                   {providerTags(provider).map((text, index) => (
                     <span
                       key={text}
@@ -79,6 +73,12 @@ export function ProviderCard({ client, chosen, onChoose, pack }: ProviderCardPro
             ))}
           </tbody>
         </table>
+      )}
+      {list.some(({ unproven }) => unproven) && (
+        <p className="muted">
+          Unproven: the app's developers have not seen it run. It is used only where it is chosen here, or
+          where IT has installed it for the purpose.
+        </p>
       )}
     </section>
   );
