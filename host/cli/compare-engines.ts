@@ -1,10 +1,11 @@
+import { median, threeDigits } from "../../core/figures.ts";
 import type { Figures } from "./peers.ts";
 
 /** The medians of what several rounds measured; a figure that a round lacks counts in the others. */
 export function medians(rounds: readonly Figures[]): Figures {
   const names = [...new Set(rounds.flatMap((round) => Object.keys(round)))];
   return Object.fromEntries(
-    names.map((name) => [name, median(rounds.flatMap((round) => round[name] ?? []))]),
+    names.map((name) => [name, threeDigits(median(rounds.flatMap((round) => round[name] ?? [])))]),
   );
 }
 
@@ -17,18 +18,7 @@ export function ratios(ours: Figures, theirs: Figures): Figures {
   return Object.fromEntries(
     shared.map((name) => {
       const [a, b] = [ours[name]!, theirs[name]!];
-      return [name, rounded(name.endsWith("_ms") ? b / a : a / b)];
+      return [name, threeDigits(name.endsWith("_ms") ? b / a : a / b)];
     }),
   );
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return rounded(sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2);
-}
-
-/** To three digits: more would be noise. */
-function rounded(value: number): number {
-  return Number(value.toPrecision(3));
 }

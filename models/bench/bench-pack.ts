@@ -1,5 +1,6 @@
 import { cpus, loadavg, totalmem } from "node:os";
 import type { EvaluationEvent } from "../../core/evaluation.ts";
+import { median, threeDigits } from "../../core/figures.ts";
 import type { HeaderFacts } from "../../core/frame.ts";
 import type { BenchPart, ModelInput } from "../api.ts";
 import { promptFor } from "../bind-question.ts";
@@ -53,7 +54,7 @@ export async function* benchPack(
   const { name, version, digest } = pack.summary;
   const names = Object.keys(samples[0] ?? {});
   const medians = Object.fromEntries(
-    names.map((figure) => [figure, median(samples.map((sample) => sample[figure]!))]),
+    names.map((figure) => [figure, threeDigits(median(samples.map((sample) => sample[figure]!)))]),
   );
   const rss = Math.round(process.memoryUsage().rss / 1e6);
   const memory = parts.includes("bandwidth") ? await memoryBound(pack, threads, medians) : {};
@@ -88,8 +89,8 @@ async function memoryBound(
   const rate = await readBandwidth(threads);
   return {
     bandwidth: {
-      gb_s: rounded(rate),
-      bound_fraction: rounded((bytes * tokensPerSecond) / (rate * 1e9)),
+      gb_s: threeDigits(rate),
+      bound_fraction: threeDigits((bytes * tokensPerSecond) / (rate * 1e9)),
       bytes_per_token: bytes,
     },
   };
@@ -203,15 +204,4 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
   await work();
   return performance.now() - started;
-}
-
-/** To three digits: more would be noise. */
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return rounded(sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2);
-}
-
-function rounded(value: number): number {
-  return Number(value.toPrecision(3));
 }

@@ -1,3 +1,4 @@
+import { median } from "../../core/figures.ts";
 import type { Foreground } from "./foreground.ts";
 import { cellValues, type MeasuredWindow } from "./cell-values.ts";
 import {
@@ -87,11 +88,8 @@ export function medianDropNear(search: EvidenceSearch, sentence: number, area: n
   const nearest = sizes.toSorted((a, b) => away(a) - away(b))[0];
   const drops = measured
     .filter(({ window }) => window.rows * window.columns === nearest)
-    .map(({ nats }) => nats)
-    .toSorted((a, b) => a - b);
-  if (drops.length === 0) return 0;
-  const middle = Math.floor(drops.length / 2);
-  return drops.length % 2 === 1 ? drops[middle]! : (drops[middle - 1]! + drops[middle]!) / 2;
+    .map(({ nats }) => nats);
+  return drops.length === 0 ? 0 : median(drops);
 }
 
 /** Expected share of a sentence's evidence in each candidate, the largest over the sentences that lost anything. */

@@ -6,7 +6,7 @@ import { measureCacheScales } from "../../../models/import/int8-cache.ts";
 import { cacheTexts, inBytes } from "../../../models/import/quantise-cache.ts";
 import type { LanguageModel } from "../../../models/runtime/backend.ts";
 import { openLanguage } from "../../unit/models/open-language.ts";
-import { median } from "./ours.ts";
+import { median } from "../../../core/figures.ts";
 
 /**
  * node scripts/run-ts.mjs test/bench/llm/kv-cache.ts PACK [--windows N] [--length N] [--rounds N] [--context N]

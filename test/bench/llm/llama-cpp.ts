@@ -1,4 +1,5 @@
-import { median, type Engine } from "./ours.ts";
+import { median } from "../../../core/figures.ts";
+import type { Engine } from "./ours.ts";
 
 /** The part of node-llama-cpp that is used; the package itself is a dependency of this folder alone. */
 interface LlamaSequence {

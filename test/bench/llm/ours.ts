@@ -1,4 +1,5 @@
 import path from "node:path";
+import { median } from "../../../core/figures.ts";
 import { modelBytes } from "../../../models/import/graph-builder.ts";
 import { parseGraph } from "../../../models/pack/graph-references.ts";
 import { checkPack } from "../../../models/pack/read-pack.ts";
@@ -122,10 +123,6 @@ function withLevels(source: GraphSource, level: (node: string) => number): Graph
     }
   }
   return { ...source, bytes: modelBytes(model) };
-}
-
-export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 }
 
 function logSoftmax(logits: Float32Array): Float32Array {

@@ -4,7 +4,8 @@ import path from "node:path";
 import { importModel } from "../../../models/import/import-model.ts";
 import { type Distance, distanceOf } from "./distance.ts";
 import { openLlamaCpp } from "./llama-cpp.ts";
-import { median, openOurs, type Engine } from "./ours.ts";
+import { median } from "../../../core/figures.ts";
+import { openOurs, type Engine } from "./ours.ts";
 import { fixedText, negativeLogLikelihood, scoredTokens, windowsOf } from "./perplexity.ts";
 
 /**

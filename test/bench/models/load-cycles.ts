@@ -1,5 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { median } from "../../../core/figures.ts";
 import { promptFor } from "../../../models/bind-question.ts";
 import { generate } from "../../../models/decode/generate.ts";
 import { greedy } from "../../../models/decode/sampler.ts";
@@ -54,8 +55,4 @@ export function growthOf(memory: readonly number[]): Growth {
   const early = median(memory.slice(quarter, 2 * quarter));
   const late = median(memory.slice(-quarter));
   return { early, late, a_cycle: (late - early) / (memory.length - 2 * quarter) };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
