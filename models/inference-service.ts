@@ -7,10 +7,12 @@ import { bindEvalModel } from "./bind-eval-model.ts";
 import { evaluate, planEvaluation } from "./eval/evaluate.ts";
 import { appError } from "../core/errors.ts";
 import type { MachineMemory } from "./fit/available-memory.ts";
+import type { LoadedPack } from "./loaded-pack.ts";
 import { importModel } from "./import/import-model.ts";
 import { precisionOfWeights } from "./import/pack-precision.ts";
+import { openLanguagePack } from "./open-language-pack.ts";
 import { openPackFolder } from "./pack/pack-files.ts";
-import { type CheckedPack, checkPack, packSummary } from "./pack/read-pack.ts";
+import { type CheckedPack, checkPack, findLanguagePack, packSummary } from "./pack/read-pack.ts";
 import { signPack } from "./pack/signature/sign-pack.ts";
 import { packStandings } from "./pack/signature/standing.ts";
 import { describeSignature } from "./pack/signature/verify-signature.ts";
@@ -74,9 +76,21 @@ export function createInferenceService(
     importModel: ({ weights = "4bit", ...input }, signal) =>
       importModel({ ...input, precision: precisionOfWeights[weights] }, signal),
     async *bench({ pack, ...options }, signal) {
+      const measured = { ...options, threads: packs.providers.threads };
+      const folder = pack === null ? null : await findLanguagePack(packs.folders, pack);
+      if (folder !== null) {
+        const alone = { folder, trust: packs.trustFor(folder) };
+        const subject = await openLanguagePack(alone, await packs.providers.choose(signal), signal);
+        try {
+          yield* benchPack({ ...subject, answering: null }, measured, signal);
+        } finally {
+          await subject.language.dispose();
+        }
+        return;
+      }
       const lease = await packs.lease(pack, signal);
       try {
-        yield* benchPack(lease.pack, { ...options, threads: packs.providers.threads }, signal);
+        yield* benchPack({ ...subjectOf(lease.pack), answering: lease.pack }, measured, signal);
       } finally {
         lease.release();
       }
@@ -94,6 +108,10 @@ export function createInferenceService(
       }
     },
   };
+}
+
+function subjectOf({ summary, folder, provider, language }: LoadedPack) {
+  return { summary, folder, provider, language };
 }
 
 function summaryOf({ opened, base }: CheckedPack): PackSummary {

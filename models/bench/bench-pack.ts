@@ -2,11 +2,13 @@ import { cpus, loadavg, totalmem } from "node:os";
 import type { EvaluationEvent } from "../../core/evaluation.ts";
 import { median, threeDigits } from "../../core/figures.ts";
 import type { HeaderFacts } from "../../core/frame.ts";
+import type { PackSummary } from "../../core/model-pack.ts";
 import type { BenchPart, ModelInput } from "../api.ts";
 import { promptFor } from "../bind-question.ts";
 import { bindEvalModel } from "../bind-eval-model.ts";
 import { readBandwidth } from "./bandwidth.ts";
 import { bytesPerToken } from "./bytes-per-token.ts";
+import { contexts, type Sample, textSpeed, timed } from "./text-speed.ts";
 import { groundForced, groundingRequest } from "../eval/forced-answer.ts";
 import { seededRandom } from "../evidence/noise.ts";
 import type { LoadedPack } from "../loaded-pack.ts";
@@ -14,17 +16,15 @@ import { readDecoderGraph } from "../pack/read-pack.ts";
 import { writtenParts } from "../prepare-question.ts";
 import { type PromptReader, promptLength } from "../runtime/prompt-reader.ts";
 
-/** Tokens that stand before those decoded. */
-const contexts = [128, 1024, 3000] as const;
-const decodedTokens = 32;
-const promptTokens = 512;
-
-/** One figure a name: tokens a second for `decode@CONTEXT` and `prefill@TOKENS`, milliseconds for `…_ms`. */
-type Sample = Readonly<Record<string, number>>;
+/** What is measured: a language model, and the pack that answers about images with it where it is one. */
+export interface BenchSubject extends Pick<LoadedPack, "folder" | "provider" | "language"> {
+  readonly summary: Pick<PackSummary, "name" | "version" | "digest">;
+  readonly answering: LoadedPack | null;
+}
 
 export interface BenchOptions {
   readonly rounds: number;
-  /** What is measured; "bandwidth" needs the figures of "text". */
+  /** What is measured; "bandwidth" needs the figures of "text". A language model alone has no images and no evidence. */
   readonly parts: readonly BenchPart[];
   /** A round before those that count, which makes what is made once (caches, buffers). */
   readonly warmUp: boolean;
@@ -38,26 +38,27 @@ export interface BenchOptions {
  * @throws cancelled, model-failed
  */
 export async function* benchPack(
-  pack: LoadedPack,
+  subject: BenchSubject,
   { rounds, parts, warmUp, threads }: BenchOptions,
   signal: AbortSignal,
 ): AsyncGenerator<EvaluationEvent, void, void> {
+  const { answering, language, provider } = subject;
   const samples: Sample[] = [];
   for (let round = warmUp ? 0 : 1; round <= rounds; round++) {
     yield { type: "progress", text: "speed", fraction: round / (rounds + 2), remaining_ms: null };
-    const text = parts.includes("text") ? await textSpeed(pack, signal) : {};
-    const image = parts.includes("image") ? await imageTimes(pack, round, signal) : {};
+    const text = parts.includes("text") ? await textSpeed(language, signal) : {};
+    const image = answering && parts.includes("image") ? await imageTimes(answering, round, signal) : {};
     if (round > 0) samples.push({ ...text, ...image });
   }
   yield { type: "progress", text: "evidence", fraction: (rounds + 1) / (rounds + 2), remaining_ms: null };
-  const evidence = parts.includes("evidence") ? await evidenceTime(pack, signal) : {};
-  const { name, version, digest } = pack.summary;
+  const evidence = answering && parts.includes("evidence") ? await evidenceTime(answering, signal) : {};
+  const { name, version, digest } = subject.summary;
   const names = Object.keys(samples[0] ?? {});
   const medians = Object.fromEntries(
     names.map((figure) => [figure, threeDigits(median(samples.map((sample) => sample[figure]!)))]),
   );
   const rss = Math.round(process.memoryUsage().rss / 1e6);
-  const memory = parts.includes("bandwidth") ? await memoryBound(pack, threads, medians) : {};
+  const memory = parts.includes("bandwidth") ? await memoryBound(subject, threads, medians) : {};
   yield {
     type: "done",
     report: {
@@ -68,7 +69,7 @@ export async function* benchPack(
         load: loadavg()[0],
       },
       pack: { name, version, digest },
-      provider: pack.provider,
+      provider,
       threads,
       rounds,
       ...memory,
@@ -79,7 +80,7 @@ export async function* benchPack(
 
 /** How much of what the memory gives decoding behind the shortest context takes. */
 async function memoryBound(
-  { folder }: LoadedPack,
+  { folder }: BenchSubject,
   threads: number,
   { [`decode@${contexts[0]}`]: tokensPerSecond }: Sample,
 ): Promise<{ bandwidth?: object }> {
@@ -94,39 +95,6 @@ async function memoryBound(
       bytes_per_token: bytes,
     },
   };
-}
-
-async function textSpeed({ language }: LoadedPack, signal: AbortSignal): Promise<Sample> {
-  const sample: Record<string, number> = {};
-  const ids = (count: number) =>
-    Array.from({ length: count }, (_, i) => (i * 7919 + 101) % language.vocabulary);
-  const cache = language.createCache();
-  try {
-    const room = language.contextLength - decodedTokens;
-    const reading = Math.min(promptTokens, room);
-    const prompt = await language.embed(ids(reading), signal);
-    const readingMs = await timed(() =>
-      language.forward({ cache, embeddings: prompt, rows: [reading - 1] }, signal),
-    );
-    sample[`prefill@${reading}`] = (1000 * reading) / readingMs;
-    for (const context of contexts.filter((tokens) => tokens <= room)) {
-      cache.truncate(Math.min(cache.length, context));
-      const missing = context - cache.length;
-      if (missing > 0) {
-        const embeddings = await language.embed(ids(missing), signal);
-        await language.forward({ cache, embeddings, rows: [] }, signal);
-      }
-      const steps: number[] = [];
-      for (let step = 0; step < decodedTokens; step++) {
-        const embeddings = await language.embed([101 + step], signal);
-        steps.push(await timed(() => language.forward({ cache, embeddings, rows: [0] }, signal)));
-      }
-      sample[`decode@${context}`] = 1000 / median(steps);
-    }
-    return sample;
-  } finally {
-    await cache.dispose();
-  }
 }
 
 async function imageTimes(pack: LoadedPack, seed: number, signal: AbortSignal): Promise<Sample> {
@@ -198,10 +166,4 @@ function factsOf({ summary }: LoadedPack): HeaderFacts {
     bodyPart: first?.bodyParts[0] ?? null,
     view: first?.views[0] ?? null,
   };
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await work();
-  return performance.now() - started;
 }

@@ -39,6 +39,16 @@ export async function findPacks(
   return found;
 }
 
+/** The folder of the language model of this name that packs are built on; null: there is none, or it is a pack itself. */
+export async function findLanguagePack(folders: readonly string[], name: string): Promise<string | null> {
+  for (const parent of folders) {
+    if (!(await folderNames(parent)).includes(name)) continue;
+    const { folder, pack } = await openPackFolder(join(parent, name));
+    return pack.kind === "language-model" ? folder : null;
+  }
+  return null;
+}
+
 async function folderNames(parent: string): Promise<string[]> {
   try {
     const entries = await readdir(parent, { withFileTypes: true });
@@ -144,6 +154,17 @@ export async function readPack(
       file: join(folder, declaredFile(opened, reference.file).path),
     })),
     calibration: pack.calibration,
+  };
+}
+
+/** A checked language model by itself. @throws as `checkPack` does */
+export async function readLanguagePack(folder: string, signal: AbortSignal, trust: PackTrust | null) {
+  const { opened, graphs } = await drain(checkPack(folder, signal, trust));
+  const { vocabulary, layout, context_length: contextLength } = packLanguage(opened.pack);
+  const { name, version } = opened.pack;
+  return {
+    summary: { name, version, digest: opened.digest },
+    source: { embed: graphs.embed, decoder: graphs.decoder, layout, vocabulary, contextLength },
   };
 }
 

@@ -36,6 +36,8 @@ export interface SessionOptions {
   readonly careful?: boolean;
   /** Further configuration entries of the session, by their names in the library's headers. */
   readonly entries?: Readonly<Record<string, string>>;
+  /** Beginning of the path of a file that the time of each kernel is written to when the session ends (the first way alone). */
+  readonly profile?: string;
 }
 
 /** A provider by the name that SessionOptionsAppendExecutionProvider knows, e.g. "WebGPU". */

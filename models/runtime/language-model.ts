@@ -10,6 +10,7 @@ import {
   zeros,
 } from "./engine.ts";
 import { cApi } from "./ort/engine.ts";
+import { onProcessor } from "./processor-graph.ts";
 
 export interface LanguageModelSource {
   /** Null: a decoder that is only given embeddings. */
@@ -20,7 +21,7 @@ export interface LanguageModelSource {
   readonly contextLength: number;
 }
 
-/** The language model of a pack on ONNX Runtime; docs/packs.md describes the graphs. */
+/** The language model of a pack on ONNX Runtime; docs/formats/pack.md describes the graphs. */
 export class OrtLanguageModel implements LanguageModel {
   readonly hidden: number;
   readonly vocabulary: number;
@@ -29,6 +30,8 @@ export class OrtLanguageModel implements LanguageModel {
   readonly #embed: GraphSession | null;
   readonly #decoder: GraphSession;
   readonly #shape: CacheShape;
+  /** Whether it computes in half precision, in which large numbers are infinite. */
+  readonly #half: boolean;
   /** Whether image tokens see each other, so that an image must be read in one run. */
   readonly #imageBlocks: boolean;
 
@@ -42,6 +45,7 @@ export class OrtLanguageModel implements LanguageModel {
       : source.contextLength;
     this.hidden = fixed(decoder.inputShape("inputs_embeds")[2]);
     const [, kvHeads, , headSize] = decoder.inputShape("past_key_0");
+    this.#half = decoder.inputType("past_key_0") === "float16";
     this.#imageBlocks = decoder.inputs.includes("image_blocks");
     this.#shape = {
       type: cacheType(decoder),
@@ -60,7 +64,7 @@ export class OrtLanguageModel implements LanguageModel {
     const embed = source.embed && (await engine.open(source.embed, { ...options, provider: null }));
     let decoder: GraphSession | null = null;
     try {
-      decoder = await engine.open(source.decoder, options);
+      decoder = await engine.open(onProcessor(source.decoder, options), options);
       return new OrtLanguageModel(engine, { embed, decoder }, source);
     } catch (thrown) {
       await decoder?.dispose();
@@ -171,6 +175,7 @@ export class OrtLanguageModel implements LanguageModel {
     } finally {
       for (const tensor of [...Object.values(inputs), logits]) tensor.dispose();
     }
+    if (this.#half) assertNumbers(logits.data);
     return logits.data;
   }
 
@@ -210,13 +215,31 @@ function imageBlocks(tokens: number, images: readonly TokenSpan[]): BigInt64Arra
   return blocks;
 }
 
-/** @throws provider-not-available: keys and values of 8 bit are for the processor's kernels */
+/** @throws provider-not-available: keys and values of 8 bits are for the processor's kernels, of 16 bits for a card's */
 function cacheType(decoder: GraphSession): CacheShape["type"] {
-  if (decoder.inputType("past_key_0") !== "int8") return "float32";
-  if (decoder.device === null) return "int8";
+  const type = decoder.inputType("past_key_0");
+  const onCard = decoder.device !== null;
+  if (type === "int8" && onCard) {
+    throw appError(
+      "provider-not-available",
+      "This model pack keeps what it has read in 8 bits, which works on the processor only. Choose the provider CPU.",
+    );
+  }
+  if (type === "float16" && !onCard) {
+    throw appError(
+      "provider-not-available",
+      "This model pack keeps what it has read in 16 bits, which works on a graphics card only. Choose another pack.",
+    );
+  }
+  return type === "int8" ? "int8" : "float32";
+}
+
+/** @throws model-failed */
+function assertNumbers(values: Float32Array): void {
+  if (values.every((value) => Number.isFinite(value))) return;
   throw appError(
-    "provider-not-available",
-    "This model pack keeps what it has read in 8 bits, which works on the processor only. Choose the provider CPU.",
+    "model-failed",
+    "This model's numbers are too large for 16 bits. Choose the provider CPU, or import it with --weights 8bit or 4bit.",
   );
 }
 

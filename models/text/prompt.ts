@@ -18,7 +18,7 @@ export interface PromptText {
 
 /**
  * Token ids of the text before the first image, between the images, and behind the last: `images + 1` lists. The
- * user's turn is the images, the header line and the question, as in training (docs/packs.md).
+ * user's turn is the images, the header line and the question, as in training (docs/formats/pack.md).
  */
 export function promptText(prompt: PromptText): number[][] {
   const { tokenizer, template, imageToken, images, headerLine, layout = plainPrompt } = prompt;

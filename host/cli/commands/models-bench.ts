@@ -11,7 +11,8 @@ type Report = Record<string, unknown> & { readonly engines: { readonly ours: Fig
 export const modelsBenchCommand: Command = {
   name: "models bench",
   usage: "[NAME] [--rounds N] [--against ENGINE,… --model ENGINE=PATH,… [--peers FOLDER] [--python FILE]]",
-  summary: "Measure how fast a pack is on this machine, beside other engines where they are installed.",
+  summary:
+    "Measure how fast a pack, or the language model it is built on, is on this machine, beside other engines where they are installed.",
   options: {
     rounds: { type: "string" },
     against: { type: "string" },

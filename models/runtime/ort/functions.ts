@@ -21,6 +21,7 @@ export interface OrtFunctions {
 
   CreateSessionOptions(options: OutHandle): Status;
   SetOptimizedModelFilePath(options: Handle, path: string): Status;
+  EnableProfiling(options: Handle, prefix: string): Status;
   SetSessionLogSeverityLevel(options: Handle, level: number): Status;
   SetSessionGraphOptimizationLevel(options: Handle, level: number): Status;
   SetIntraOpNumThreads(options: Handle, threads: number): Status;
@@ -132,6 +133,7 @@ const signatures: SignatureTable = {
   CreateSessionFromArray: [8, status, [handle, "void *", "size_t", handle, outHandle]],
   CreateSessionOptions: [10, status, [outHandle]],
   SetOptimizedModelFilePath: [11, status, [handle, filePath]],
+  EnableProfiling: [14, status, [handle, filePath]],
   DisableMemPattern: [17, status, [handle]],
   SetSessionLogSeverityLevel: [22, status, [handle, "int"]],
   SetSessionGraphOptimizationLevel: [23, status, [handle, "int"]],

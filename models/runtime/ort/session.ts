@@ -213,6 +213,7 @@ function sessionOptions(functions: OrtFunctions, source: GraphSource, options: S
       check(functions, functions.AddSessionConfigEntry(native, key, value));
     }
     if (source.saveTo !== undefined) saveAsItRuns(functions, native, source.saveTo);
+    if (options.profile) check(functions, functions.EnableProfiling(native, options.profile));
     if (options.provider) appendProvider(functions, native, options.provider);
     return native;
   } catch (thrown) {

@@ -11,7 +11,7 @@ test("a pack is measured with what its context holds, and progress is told", asy
   const pack = await openTinyPack();
   const events: EvaluationEvent[] = [];
   try {
-    for await (const event of benchPack(pack, { ...all, rounds: 1 }, never)) events.push(event);
+    for await (const event of benchPack({ ...pack, answering: pack }, { ...all, rounds: 1 }, never)) events.push(event);
   } finally {
     await pack.dispose();
   }
@@ -38,10 +38,26 @@ test("a pack is measured with what its context holds, and progress is told", asy
   expect(ours["evaluations"]).toBeGreaterThan(1);
 });
 
+test("of a language model alone, reading and saying text is measured", async () => {
+  const pack = await openTinyPack();
+  const { summary, folder, provider, language } = pack;
+  const subject = { summary, folder, provider, language, answering: null };
+  let report: Record<string, unknown> = {};
+  for await (const event of benchPack(subject, { ...all, rounds: 1 }, never)) {
+    if (event.type === "done") ({ report } = event);
+  }
+  await pack.dispose();
+  const { ours } = report["engines"] as { ours: Record<string, number> };
+  const names = Object.keys(ours);
+  expect(names).toContain("rss_mb");
+  expect(names.filter((name) => !/^(prefill|decode)@/.test(name))).toEqual(["rss_mb"]);
+  expect(names.length).toBeGreaterThan(1);
+});
+
 test("a stop ends it between two runs", async () => {
   const pack = await openTinyPack();
   const stop = new AbortController();
-  const measuring = benchPack(pack, { ...all, rounds: 100 }, stop.signal);
+  const measuring = benchPack({ ...pack, answering: pack }, { ...all, rounds: 100 }, stop.signal);
   await measuring.next();
   stop.abort();
   await expect(measuring.next()).rejects.toMatchObject({ code: "cancelled" });

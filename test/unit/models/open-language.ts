@@ -4,7 +4,7 @@ import type { CacheHeads } from "../../../models/import/int8-cache.ts";
 import { parseGraph } from "../../../models/pack/graph-references.ts";
 import { checkPack } from "../../../models/pack/read-pack.ts";
 import type { LanguageModel } from "../../../models/runtime/backend.ts";
-import type { GraphSource } from "../../../models/runtime/engine.ts";
+import type { GraphSource, SessionOptions } from "../../../models/runtime/engine.ts";
 import { openCRuntime, type Runtime } from "../../../models/runtime/runtime.ts";
 import { TextTokenizer } from "../../../models/text/tokenizer.ts";
 import { cpu, never } from "./tiny-model.ts";
@@ -20,6 +20,7 @@ export interface LanguageOptions {
   readonly runtime?: Runtime;
   /** Another graph in place of the decoder, over the same weights. */
   readonly decoder?: (own: Extract<GraphSource, { type: "bytes" }>) => GraphSource;
+  readonly session?: Partial<SessionOptions>;
 }
 
 /** The language model of a pack folder, without its image encoder. */
@@ -31,11 +32,11 @@ export async function openLanguage(folder: string, options: LanguageOptions = {}
   const { language } = opened.pack;
   if (language === null) throw new Error("the pack has no language model of its own");
   if (graphs.decoder.type !== "bytes") throw new Error("the graph is a file");
-  const { decoder: change = (own) => own, runtime = await openCRuntime() } = options;
+  const { decoder: change = (own) => own, runtime = await openCRuntime(), session } = options;
   const { vocabulary, context_length: contextLength } = language;
   const model = await runtime.openLanguage(
     { ...graphs, decoder: change(graphs.decoder), vocabulary, contextLength },
-    cpu,
+    { ...cpu, ...session },
   );
   const read = async (name: string) => JSON.parse(await readFile(path.join(folder, name), "utf8")) as object;
   const tokenizer = new TextTokenizer(await read(language.tokenizer), await read(language.tokenizer_config));

@@ -2,7 +2,12 @@ import { cp, link, mkdir, readFile, rename, rm, symlink, truncate, writeFile } f
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { GraphBuilder, modelBytes } from "../../../../models/import/graph-builder.ts";
-import { findPacks, readPack } from "../../../../models/pack/read-pack.ts";
+import {
+  findLanguagePack,
+  findPacks,
+  readLanguagePack,
+  readPack,
+} from "../../../../models/pack/read-pack.ts";
 import { writePack } from "../../../../models/pack/write-pack.ts";
 import { checkedPack, fixtures, never, runImport, temporaryFolder } from "../import/imported-language.ts";
 import { tinySummary, tinyVision } from "../tiny-pack.ts";
@@ -46,6 +51,21 @@ describe("opening a pack", () => {
     await writeFile(path.join(folder.path, "broken/pack.json"), "{");
     const found = await findPacks([folder.path, path.join(folder.path, "missing")], never);
     expect(found.map(({ summary }) => [summary.name, summary.contextLength])).toEqual([["tiny-vision", 128]]);
+  });
+
+  it("finds the language model that packs are built on by its name, and no pack that can be asked", async () => {
+    const folders = [path.join(folder.path, "missing"), folder.path];
+    expect(await findLanguagePack(folders, "tiny-base")).toBe(base);
+    expect(await findLanguagePack(folders, "tiny-vision")).toBeNull();
+    expect(await findLanguagePack(folders, "tiny")).toBeNull();
+    const { summary, source } = await readLanguagePack(base, never, null);
+    expect(summary.name).toBe("tiny-base");
+    expect(source).toMatchObject({ contextLength: 128, decoder: { dataFolder: base } });
+  });
+
+  it("takes an unsigned language model only where unsigned packs are allowed", async () => {
+    const trust = { keys: [], certificates: [], unsigned: "refuse" } as const;
+    await expect(readLanguagePack(base, never, trust)).rejects.toMatchObject({ code: "pack-untrusted" });
   });
 
   it("refuses a weight with one bit changed", async () => {
