@@ -12,7 +12,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { chromium } from "@playwright/test";
-import { unreadableDicom } from "./unreadable-dicom.mjs";
+import { limbRadiograph, unreadableDicom } from "./made-dicom.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const everything = process.argv[2] !== undefined;
@@ -24,7 +24,7 @@ const guide = {
   "first-start": { file: "first-start.png", element: ".gate-card" },
   studies: { file: "studies.png", size: { width: 1100, height: 560 } },
   "viewer-tools": { file: "viewer.png", size: { width: 1200, height: 700 } },
-  answer: { file: "answer-dark.png", size: small },
+  "answer-radiograph": { file: "answer-dark.png", size: small },
 };
 
 const folder = await mkdtemp(path.join(os.tmpdir(), "meditron-screenshots-"));
@@ -268,9 +268,28 @@ async function viewer() {
   await shoot("viewer-ultrasound");
 }
 
-/** A streamed answer with the evidence of a sentence on the image, and what the model was given. */
-async function answers() {
-  await openStudy("Hand");
+/**
+ * A radiograph of a patient, from the part of the data that reports are made on (docs/evaluation.md): one of the few
+ * whose sentence rests on a region that is the finding. FracAtlas, CC BY 4.0, Abedeen et al., Scientific Data 10, 2023.
+ */
+async function radiographAnswer() {
+  const data = process.env["MEDITRON_SHARED_DATA"] ?? path.join(root, "..", "shared", "data");
+  const jpeg = await readFile(path.join(data, "fracatlas", "images", "IMG0002507.jpg")).catch(() => null);
+  if (jpeg === null) return console.warn("left out: answer-radiograph (the research data is not here)");
+  const file = path.join(folder, "radiograph.dcm");
+  const header = { description: "Lower leg, lateral", patient: "FRACATLAS-2507", bodyPart: "LEG" };
+  await writeFile(file, limbRadiograph(jpeg, header));
+  await screen("Studies");
+  await page.getByTestId("import-files").setInputFiles([file]);
+  await page.getByText(/^Imported 1 image\./).waitFor();
+  await page.getByRole("button", { name: "Close the import report" }).click();
+  await answer("Lower leg");
+  await shoot("answer-radiograph");
+}
+
+/** A streamed answer with the evidence of a sentence on the image. */
+async function answer(study) {
+  await openStudy(study);
   await imageShown();
   await page.locator(".ask-suggestion").first().click();
   await page.locator(".answer .sentence, .answer-refused").first().waitFor(answered);
@@ -286,9 +305,14 @@ async function answers() {
     const sentence = page.locator(`.sentence[data-state="${state}"]`).last();
     if ((await sentence.count()) === 0) continue;
     await sentence.click();
-    console.log(`answer: a sentence that is ${state}`);
+    console.log(`${study}: a sentence that is ${state}`);
     break;
   }
+}
+
+/** An answer about a phantom, and what the model was given. */
+async function phantomAnswer() {
+  await answer("Hand");
   await shoot("answer");
   await attempt("what the model saw", async () => {
     await page.getByRole("button", { name: "What the model saw" }).first().click();
@@ -387,7 +411,8 @@ try {
   await worklist();
   if (everything) await importResults();
   await viewer();
-  await attempt("an answer", answers);
+  if (everything) await attempt("an answer", phantomAnswer);
+  await attempt("an answer about a radiograph", radiographAnswer);
   await otherScreens();
   if (everything) await upkeep();
 } finally {

@@ -11,7 +11,7 @@ import {
   stageLevels,
   test,
 } from "./app-test.ts";
-import { unreadableDicom } from "../../scripts/unreadable-dicom.mjs";
+import { unreadableDicom } from "../../scripts/made-dicom.mjs";
 import { runCli } from "./host.ts";
 
 test("a reload comes back to the study that was open", async ({ app }) => {

@@ -1,1 +1,0 @@
-export function unreadableDicom(): Uint8Array;
