@@ -2,6 +2,7 @@ import type { VisionModel } from "./backend.ts";
 import { runOnce } from "./language-model.ts";
 import { type Engine, type GraphSession, type GraphSource, type SessionOptions, zeros } from "./engine.ts";
 import { cApi } from "./ort/engine.ts";
+import { onProcessor } from "./processor-graph.ts";
 
 export interface VisionModelSource {
   readonly graph: GraphSource;
@@ -35,7 +36,8 @@ export class OrtVisionModel implements VisionModel {
     options: SessionOptions,
     engine: Engine = cApi,
   ): Promise<OrtVisionModel> {
-    return new OrtVisionModel(engine, await engine.open(source.graph, options), source);
+    const session = await engine.open(onProcessor(source.graph, options), options);
+    return new OrtVisionModel(engine, session, source);
   }
 
   async encode(pixels: Float32Array, count: number, signal: AbortSignal): Promise<Float32Array> {
