@@ -6,7 +6,7 @@ import { openPackFolder } from "../pack/pack-files.ts";
 import { packSummary } from "../pack/read-pack.ts";
 import { baseConfigs } from "./base-configs.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { countReads } from "./count-reads.ts";
+import { countReads, type ImportStep } from "./count-reads.ts";
 import { adoptExport } from "./exported/adopt-export.ts";
 import { findExport } from "./exported/export-files.ts";
 import { openGgufCheckpoint } from "./gguf-checkpoint.ts";
@@ -33,8 +33,7 @@ export interface ImportInput {
 }
 
 export type ImportProgress =
-  | { readonly type: "progress"; readonly stage: "weights"; readonly fraction: number }
-  | { readonly type: "done"; readonly pack: PackSummary };
+  ({ readonly type: "progress" } & ImportStep) | { readonly type: "done"; readonly pack: PackSummary };
 
 /**
  * Imports a model. The pack is written into a folder beside its place and renamed when it is complete, so that a
@@ -52,9 +51,9 @@ export async function* importModel(
   let work: string | null = null;
   try {
     work = await claimWorkFolder(target, { source, precision, baseConfig, adapter });
-    for await (const fraction of writer.write({ name, precision, kvCache, folder: work, signal })) {
+    for await (const step of writer.write({ name, precision, kvCache, folder: work, signal })) {
       await touchWorkFolder(work);
-      yield { type: "progress", stage: "weights", fraction };
+      yield { type: "progress", ...step };
     }
     throwIfAborted(signal);
     await syncFolder(work);
@@ -88,8 +87,7 @@ async function freeTarget({ targetFolder, name }: ImportInput): Promise<string> 
 
 /** Fills the empty folder of a pack. */
 interface PackWriter {
-  /** Yields fractions of the work. */
-  write(options: WriteOptions): AsyncGenerator<number, void, void>;
+  write(options: WriteOptions): AsyncGenerator<ImportStep, void, void>;
   close(): Promise<void>;
 }
 
@@ -120,7 +118,11 @@ async function openWriter(input: ImportInput): Promise<PackWriter> {
     );
   }
   return {
-    write: ({ name, folder, signal }) => adoptExport(exported, { source, name, folder, bases, signal }),
+    async *write({ name, folder, signal }) {
+      for await (const fraction of adoptExport(exported, { source, name, folder, bases, signal })) {
+        yield { stage: "weights", fraction };
+      }
+    },
     close: async () => undefined,
   };
 }
@@ -150,8 +152,8 @@ function checkpointWriter(checkpoint: Checkpoint): PackWriter {
       // Also fires when the consumer stops reading: then nobody waits for the rest.
       const stop = new AbortController();
       const signal = AbortSignal.any([options.signal, stop.signal]);
-      const { counted, progress } = countReads(checkpoint);
-      const writing = writeContents(counted, { ...options, signal });
+      const { counted, cacheMeasured, progress } = countReads(checkpoint);
+      const writing = writeContents(counted, { ...options, signal, cacheMeasured });
       try {
         yield* progress(writing);
       } finally {

@@ -7,8 +7,8 @@ import {
   type ModelProto,
   type NodeProto,
 } from "../onnx/onnx-proto.ts";
-import type { LanguageModel } from "../runtime/backend.ts";
-import { inlineTensor } from "./graph-builder.ts";
+import { parseGraph } from "../pack/graph-references.ts";
+import { inlineTensor, modelBytes } from "./graph-builder.ts";
 
 /** What keys and values of one layer are divided by, float32 [kvHeads × headSize]: each channel has its own. */
 export interface CacheScales {
@@ -30,51 +30,27 @@ const largestInteger = 127;
 const scalesInput = 12;
 
 /**
- * Scales out of what a model keeps while it reads each of `texts` from its beginning: the largest value of each channel.
- * By channel, because a few channels of the keys are many times as large as the others. @throws what reading throws
+ * Scales out of what a layer keeps of a text, keys and values as [heads, tokens, headSize]: the largest value of each
+ * channel. By channel, because a few channels of the keys are many times as large as the others.
  */
-export async function measureCacheScales(
-  model: LanguageModel,
-  { texts, ...heads }: CacheHeads & { readonly texts: readonly (readonly number[])[] },
-  signal: AbortSignal,
-): Promise<CacheScales[]> {
-  const largest: CacheScales[] = [];
-  for (const ids of texts) {
-    for (const [layer, own] of (await scalesOf(model, { ids, ...heads }, signal)).entries()) {
-      const before = largest[layer];
-      largest[layer] = before
-        ? { keys: larger(own.keys, before.keys), values: larger(own.values, before.values) }
-        : own;
-    }
+export function cacheScales(
+  [keys, values]: readonly (Float32Array | Int8Array)[],
+  heads: Omit<CacheHeads, "layers">,
+): CacheScales {
+  if (keys === undefined || values === undefined) {
+    throw appError("model-failed", "What the model has read cannot be looked at here.");
   }
-  return largest;
+  return { keys: channelScales(keys, heads), values: channelScales(values, heads) };
+}
+
+export function largerScales(a: CacheScales, b: CacheScales): CacheScales {
+  return { keys: larger(a.keys, b.keys), values: larger(a.values, b.values) };
 }
 
 function larger(a: Float32Array, b: Float32Array): Float32Array {
   return a.map((value, i) => Math.max(value, b[i]!));
 }
 
-async function scalesOf(
-  model: LanguageModel,
-  { ids, layers, heads, headSize }: CacheHeads & { readonly ids: readonly number[] },
-  signal: AbortSignal,
-): Promise<CacheScales[]> {
-  const cache = model.createCache();
-  try {
-    await model.forward({ cache, embeddings: await model.embed(ids, signal), rows: [] }, signal);
-    const read = cache.copy(0, ids.length);
-    if (read === null) throw appError("model-failed", "What the model has read cannot be looked at here.");
-    const scales = read.parts.map((part) => channelScales(part, { heads, headSize }));
-    return Array.from({ length: layers }, (_, layer) => ({
-      keys: scales[2 * layer]!,
-      values: scales[2 * layer + 1]!,
-    }));
-  } finally {
-    await cache.dispose();
-  }
-}
-
-/** `part`: [heads, tokens, headSize] */
 function channelScales(
   part: Float32Array | Int8Array,
   { heads, headSize }: Omit<CacheHeads, "layers">,
@@ -87,6 +63,13 @@ function channelScales(
   }
   // A channel that was never used needs a scale all the same.
   return scales.map((largest) => (Math.max(largest, 1e-6) * margin) / largestInteger);
+}
+
+/** The graph of a decoder, or of one layer, with 8-bit keys and values, by scales. @throws not-supported */
+export function inBytes(graph: Uint8Array, scales: readonly CacheScales[], heads: CacheHeads): Uint8Array {
+  const model = parseGraph(graph);
+  keepCacheInBytes(model, scales, heads);
+  return modelBytes(model);
 }
 
 /**

@@ -20,6 +20,8 @@ export interface WriteOptions {
   readonly kvCache?: KeyValuePrecision | undefined;
   readonly folder: string;
   readonly signal: AbortSignal;
+  /** Called with the fraction of the layers whose keys and values were measured. */
+  readonly cacheMeasured?: (fraction: number) => void;
   /** Bytes that a weight file may have; by default what suits the precision. */
   readonly fileLimit?: number;
 }
@@ -28,8 +30,11 @@ export interface WriteOptions {
 export async function writeContents(checkpoint: Checkpoint, options: WriteOptions): Promise<void> {
   const { config, vision } = checkpoint;
   await writeLanguage(checkpoint, options);
-  if (options.kvCache === "int8") await quantiseCache(checkpoint, options.folder, options.signal);
   if (vision !== null) await writeVision(vision, config.hidden, options);
+  if (options.kvCache === "int8") {
+    const { folder, signal, cacheMeasured } = options;
+    for await (const fraction of quantiseCache(checkpoint, { folder }, signal)) cacheMeasured?.(fraction);
+  }
   await describePack(checkpoint, {
     ...options,
     graphs: { embed: "embed.onnx", decoder: "decoder.onnx", vision: "vision.onnx" },

@@ -2,9 +2,12 @@ import { readFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { logSumExp } from "../../../models/decode/log-probability.ts";
-import { measureCacheScales } from "../../../models/import/int8-cache.ts";
-import { cacheTexts, inBytes } from "../../../models/import/quantise-cache.ts";
+import { type CacheScales, inBytes } from "../../../models/import/int8-cache.ts";
+import { layerScales } from "../../../models/import/measure-cache.ts";
+import { cacheTexts } from "../../../models/import/quantise-cache.ts";
 import type { LanguageModel } from "../../../models/runtime/backend.ts";
+import { cApi } from "../../../models/runtime/ort/engine.ts";
+import { checkedPack } from "../../unit/models/import/imported-language.ts";
 import { openLanguage } from "../../unit/models/open-language.ts";
 import { median } from "../../../core/figures.ts";
 
@@ -39,11 +42,22 @@ const steps = 24;
 
 const { model: float, tokenizer, heads } = await openLanguage(pack);
 const config = JSON.parse(await readFile(path.join(pack, "tokenizer_config.json"), "utf8")) as object;
-const scales = await measureCacheScales(float, { ...heads, texts: cacheTexts(tokenizer, config) }, signal);
+const scales = await measured();
 const { model: bytes } = await openLanguage(pack, {
   decoder: (own) => ({ ...own, bytes: inBytes(own.bytes, scales, heads) }),
 });
 const ids = tokenizer.encode(await readFile(new URL("text.txt", import.meta.url), "utf8"));
+
+/** As an import measures them. */
+async function measured(): Promise<CacheScales[]> {
+  const { embed, decoder } = (await checkedPack(pack!)).graphs;
+  if (embed === null || decoder.type !== "bytes") throw new Error("not a pack of the app's own graphs");
+  const texts = cacheTexts(tokenizer, config);
+  const all: CacheScales[] = [];
+  const input = { engine: cApi, embed, decoder, hidden: float.hidden, heads, texts };
+  for await (const own of layerScales(input, signal)) all.push(own);
+  return all;
+}
 
 async function negativeLogLikelihood(model: LanguageModel, window: readonly number[]): Promise<number> {
   const cache = model.createCache();

@@ -35,8 +35,20 @@ export const llama31: DecoderShape = {
   max_position_embeddings: 131_072,
 };
 
+/** Small enough for a test with many layers; long enough that its texts are read in several runs. */
+const narrow: DecoderShape = {
+  hidden_size: 64,
+  intermediate_size: 192,
+  num_hidden_layers: 12,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  vocab_size: 384,
+  max_position_embeddings: 640,
+};
+
 /** Shapes that a checkpoint can be made of, by name. */
 export const shapes = {
+  narrow: { decoder: narrow, vision: false },
   "meditron-7b": { decoder: meditron7b, vision: false },
   "multimeditron-8b": { decoder: llama31, vision: true },
 } as const;

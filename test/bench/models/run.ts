@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, rm, statfs } from "node:fs/promises";
 import { cpus, freemem, tmpdir } from "node:os";
 import path from "node:path";
@@ -8,7 +7,7 @@ import { runStep, type Step } from "./steps.ts";
 
 /**
  * node scripts/run-ts.mjs test/bench/models/run.ts [--shape meditron-7b|multimeditron-8b] [--layers 32] [--words N]
- *   [--folder DIR] [--threads 2]
+ *   [--kv-cache int8] [--folder DIR] [--threads 2]
  *
  * Makes a checkpoint of this shape with random weights, imports it, loads the pack and says some tokens; each part in a
  * process of its own. Looks first whether the disk has room, and removes all it made. One JSON object on stdout: the
@@ -25,21 +24,21 @@ if (own !== "") console.log(JSON.stringify(await runStep(JSON.parse(own) as Step
 else await measure();
 
 async function measure(): Promise<void> {
+  const stop = new AbortController();
+  const inProcess = (step: Step) => runPart(step, stop.signal);
   const layers = Number(flag("layers", "32"));
   const threads = Number(flag("threads", "2"));
   const shape = flag("shape", "meditron-7b") as ShapeName;
   const words = flag("words", "");
   const request = { shape, layers, words: words === "" ? null : Number(words) };
   if (!Object.hasOwn(shapes, shape)) throw new Error(`--shape takes ${Object.keys(shapes).join(" or ")}.`);
+  const kvCache = flag("kv-cache", "float32");
+  if (kvCache !== "int8" && kvCache !== "float32") throw new Error("--kv-cache takes int8 or float32.");
   const parent = flag("folder", tmpdir());
   await mkdir(parent, { recursive: true });
   const folder = await mkdtemp(path.join(parent, "bench-models-"));
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      rmSync(folder, { recursive: true, force: true });
-      process.exit(130);
-    });
-  }
+  // Ends the part at work, which would go on writing; then all is removed as at any end.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
   try {
     const { bavail, bsize } = await statfs(folder);
     // The pack takes a third of the checkpoint, and lies beside it for a while.
@@ -52,7 +51,7 @@ async function measure(): Promise<void> {
     const checkpoint = path.join(folder, "checkpoint");
     const packs = path.join(folder, "packs");
     const make = await inProcess({ step: "make", folder: checkpoint, request });
-    const imported = await inProcess({ step: "import", folder: checkpoint, packs });
+    const imported = await inProcess({ step: "import", folder: checkpoint, packs, kvCache });
     // Room for the pack in the memory that the system keeps of files.
     await rm(checkpoint, { recursive: true });
     const run = await inProcess({ step: "run", pack: path.join(packs, "shape"), threads });
@@ -63,24 +62,34 @@ async function measure(): Promise<void> {
       decode_tokens_per_s: run["decode_tokens_per_s"],
     };
     console.log(
-      JSON.stringify({ ...request, threads, ...summary, machine, make, import: imported, run }, null, 2),
+      JSON.stringify(
+        { ...request, kvCache, threads, ...summary, machine, make, import: imported, run },
+        null,
+        2,
+      ),
     );
+  } catch (thrown) {
+    if (!stop.signal.aborted) throw thrown;
+    process.exitCode = 130;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function inProcess(step: Step): Promise<Readonly<Record<string, number>>> {
+async function runPart(step: Step, signal: AbortSignal): Promise<Readonly<Record<string, number>>> {
   const child = spawn(process.execPath, [process.argv[1] as string, "--step", JSON.stringify(step)], {
     stdio: ["ignore", "pipe", "inherit"],
+    signal,
+    killSignal: "SIGKILL",
   });
   let text = "";
   child.stdout.on("data", (part: Buffer) => (text += part.toString()));
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", resolve);
-  });
-  if (code !== 0) throw new Error(`The part ${step.step} ended with ${code}.`);
+  const failures: Error[] = [];
+  child.on("error", (failure) => failures.push(failure));
+  // Nothing is removed while it may still write.
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  if (signal.aborted) throw new Error("Stopped.");
+  if (code !== 0) throw failures[0] ?? new Error(`The part ${step.step} ended with ${code}.`);
   const figures = JSON.parse(text) as Record<string, number>;
   console.error(`${step.step} ${text.trim()}`);
   return figures;

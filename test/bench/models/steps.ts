@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { importModel } from "../../../models/import/import-model.ts";
+import type { KeyValuePrecision } from "../../../models/import/pack-precision.ts";
 import { checkPack } from "../../../models/pack/read-pack.ts";
 import type { Pack } from "../../../models/pack/pack-schema.ts";
 import type { GraphSource } from "../../../models/runtime/engine.ts";
@@ -13,7 +14,12 @@ import { makeCheckpoint, type ShapeRequest } from "./make-checkpoint.ts";
 /** What one process does, so that the most memory it held is its own. */
 export type Step =
   | { readonly step: "make"; readonly folder: string; readonly request: ShapeRequest }
-  | { readonly step: "import"; readonly folder: string; readonly packs: string }
+  | {
+      readonly step: "import";
+      readonly folder: string;
+      readonly packs: string;
+      readonly kvCache: KeyValuePrecision;
+    }
   | { readonly step: "run"; readonly pack: string; readonly threads: number };
 
 const never = new AbortController().signal;
@@ -33,16 +39,16 @@ export async function runStep(step: Step): Promise<Record<string, number>> {
   return { ...figures, seconds, processor_seconds, peak_mib: (await peakMemory(process.pid)) ?? 0 };
 }
 
-async function importStep({ folder, packs }: Extract<Step, { step: "import" }>) {
-  let told = 0;
+async function importStep({ folder, packs, kvCache }: Extract<Step, { step: "import" }>) {
+  let told = { stage: "weights", fraction: 0 };
   const bases = path.join(folder, "base-configs.json");
   const baseConfig = existsSync(bases) ? bases : null;
-  const input = { source: folder, targetFolder: packs, name: "shape", baseConfig };
+  const input = { source: folder, targetFolder: packs, name: "shape", baseConfig, kvCache };
   for await (const event of importModel(input, never)) {
     if (event.type === "done") break;
-    if (event.fraction < told + 0.02) continue;
-    told = event.fraction;
-    console.error(`import ${Math.round(told * 100)} %`);
+    if (event.stage === told.stage && event.fraction < told.fraction + 0.02) continue;
+    told = event;
+    console.error(`import ${event.stage} ${Math.round(event.fraction * 100)} %`);
   }
   let bytes = 0;
   for (const name of await readdir(path.join(packs, "shape"))) {

@@ -1,23 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { modelBytes } from "../../../../models/import/graph-builder.ts";
-import {
-  type CacheScales,
-  keepCacheInBytes,
-  measureCacheScales,
-} from "../../../../models/import/int8-cache.ts";
+import { type CacheScales, inBytes, keepCacheInBytes } from "../../../../models/import/int8-cache.ts";
 import { parseGraph } from "../../../../models/pack/graph-references.ts";
 import type { LanguageModel } from "../../../../models/runtime/backend.ts";
 import { tiny, tinyDecoder } from "../tiny-decoder.ts";
 import { cpu, largestDifference, never, openTinyModel, runtimes, tinySource } from "../tiny-model.ts";
+import { wholeCacheScales } from "../whole-cache-scales.ts";
 
 const heads = { layers: tiny.layers, heads: tiny.kvHeads, headSize: tiny.headSize };
 const ids = Array.from({ length: 120 }, (_, i) => (i * 29 + 3) % tiny.vocabulary);
-
-function inBytes(scales: readonly CacheScales[]): Uint8Array {
-  const graph = parseGraph(tinyDecoder());
-  keepCacheInBytes(graph, scales, heads);
-  return modelBytes(graph);
-}
 
 /** Logits of all tokens: read in parts that end anywhere, as prompts and answers are. */
 async function read(model: LanguageModel, lengths: readonly number[]): Promise<Float32Array> {
@@ -43,8 +33,12 @@ describe.each(runtimes)("keys and values as 8-bit integers, through $name", ({ n
     float = await openTinyModel(runtime);
     // What a thread keeps is not copied out of it: the scales come from the other runtime.
     const measured = name === "the C interface" ? float : await openTinyModel(await runtimes[0]!.open());
-    scales = await measureCacheScales(measured, { ...heads, texts: [ids] }, never);
-    const decoder = { type: "bytes", bytes: inBytes(scales), dataFolder: null } as const;
+    scales = await wholeCacheScales(measured, { ...heads, texts: [ids] });
+    const decoder = {
+      type: "bytes",
+      bytes: inBytes(tinyDecoder(), scales, heads),
+      dataFolder: null,
+    } as const;
     bytes = await runtime.openLanguage({ ...tinySource, decoder }, cpu);
   });
   afterAll(async () => {
