@@ -19,6 +19,7 @@ import {
   packSignerSchema,
   packStandingSchema,
   packSummarySchema,
+  packWeights,
   providerStatusSchema,
 } from "./model-pack.ts";
 import {
@@ -227,7 +228,7 @@ export const contract = {
       name: packName,
       adapter: v.optional(v.string()),
       /** Of the language model; 4bit where it is left out. */
-      weights: v.optional(v.picklist(["4bit", "4bit-mixed", "8bit"])),
+      weights: v.optional(v.picklist(packWeights)),
       baseConfig: v.optional(v.string()),
       kvCache: v.optional(v.picklist(["float32", "int8"])),
     }),

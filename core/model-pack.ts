@@ -1,5 +1,9 @@
 import * as v from "valibot";
 
+/** Bits of a weight that an import can choose: of the language model, and with 16 of the image encoder too. */
+export const packWeights = ["4bit", "4bit-mixed", "8bit", "16bit"] as const;
+export type PackWeights = (typeof packWeights)[number];
+
 /** A measured figure of a pack card: never without the command that repeats it. */
 export const figureSchema = v.object({
   name: v.string(),

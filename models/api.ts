@@ -8,6 +8,7 @@ import type {
   PackStanding,
   PackSummary,
   PackTrust,
+  PackWeights,
   ProviderStatus,
 } from "../core/model-pack.ts";
 import type { Answer, AnswerEvent, Question } from "../core/question.ts";
@@ -98,7 +99,7 @@ export interface InferenceApi {
       source: string;
       targetFolder: string;
       name: string;
-      weights?: "4bit" | "4bit-mixed" | "8bit" | undefined;
+      weights?: PackWeights | undefined;
       adapter?: string | null;
       baseConfig?: string | null;
       kvCache?: "float32" | "int8" | undefined;

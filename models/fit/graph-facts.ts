@@ -3,6 +3,8 @@ import { fromBinary } from "@bufbuild/protobuf";
 import {
   type NodeProto,
   NodeProtoSchema,
+  TensorProto_DataType as DataType,
+  TensorProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "../onnx/onnx-proto.ts";
@@ -13,14 +15,19 @@ export interface GraphFacts {
   readonly cacheTokenBytes: number;
   /** Weights as the kernels lay them out anew. */
   readonly packedBytes: number;
+  /** Matrices of 16 bits as they lie in the pack: a card takes them so, the processor computes with float32. */
+  readonly halfBytes: number;
 }
 
 /** Fields of onnx.proto: ModelProto.graph, GraphProto.node and .input. */
 const graphField = 7;
 const nodeField = 1;
+const tensorField = 5;
 const inputField = 11;
 /** An entry that is larger holds weights. */
 const entryLimit = 64 * 1024;
+
+export const noFacts: GraphFacts = { cacheTokenBytes: 0, packedBytes: 0, halfBytes: 0 };
 
 /**
  * Reads inputs and matrix products of an ONNX file past its weights, which may be gigabytes. A file that is no graph
@@ -32,7 +39,7 @@ export async function readGraphFacts(path: string): Promise<GraphFacts> {
     const { size } = await handle.stat();
     return await factsOf(new FileWindow(handle, size), size);
   } catch {
-    return { cacheTokenBytes: 0, packedBytes: 0 };
+    return noFacts;
   } finally {
     await handle.close();
   }
@@ -41,6 +48,8 @@ export async function readGraphFacts(path: string): Promise<GraphFacts> {
 async function factsOf(file: FileWindow, size: number): Promise<GraphFacts> {
   let cacheTokenBytes = 0;
   let packedBytes = 0;
+  const halves = new Map<string, number>();
+  const multiplied = new Set<string>();
   for await (const graph of entries(file, 0, size)) {
     if (graph.field !== graphField) continue;
     for await (const { field, start, end } of entries(file, graph.start, graph.end)) {
@@ -48,11 +57,19 @@ async function factsOf(file: FileWindow, size: number): Promise<GraphFacts> {
       if (field === inputField) {
         cacheTokenBytes += tokenBytes(fromBinary(ValueInfoProtoSchema, await file.read(start, end)));
       } else if (field === nodeField) {
-        packedBytes += packedSize(fromBinary(NodeProtoSchema, await file.read(start, end)));
+        const node = fromBinary(NodeProtoSchema, await file.read(start, end));
+        packedBytes += packedSize(node);
+        if (node.opType === "MatMul" || node.opType === "Transpose")
+          for (const name of node.input) multiplied.add(name);
+      } else if (field === tensorField) {
+        const { name, dataType, dims } = fromBinary(TensorProtoSchema, await file.read(start, end));
+        const values = dims.reduce((product, side) => product * Number(side), 1);
+        if (dataType === DataType.FLOAT16 && Number.isSafeInteger(values)) halves.set(name, 2 * values);
       }
     }
   }
-  return { cacheTokenBytes, packedBytes };
+  const halfBytes = [...halves].reduce((sum, [name, bytes]) => sum + (multiplied.has(name) ? bytes : 0), 0);
+  return { cacheTokenBytes, packedBytes, halfBytes };
 }
 
 interface Entry {

@@ -34,13 +34,15 @@ export interface MemoryNeed {
 
 /** What a pack takes while it answers a question about one image and tests the answer, on the CPU or on a card. */
 export function memoryNeed(sizes: PackSizes, onDevice: boolean): MemoryNeed {
-  const { image, cacheTokenBytes: token } = sizes;
+  const { image, halfBytes: half } = sizes;
+  const token = tokenBytes(sizes, onDevice);
   const imageTokens = image?.tokens ?? 0;
   const asked = Math.ceil((imageTokens + textTokens) / step) * step;
   const tokens = Math.min(sizes.contextLength, onDevice ? deviceTokens : asked);
-  const packed = sizes.packedBytes || sizes.languageBytes;
-  // On a card the file's bytes are copied there; on the CPU the kernels make their own order of them.
-  const language = onDevice ? Math.max(packed, sizes.languageBytes) : packed;
+  const packed = sizes.packedBytes + (onDevice ? half : 2 * half) || sizes.languageBytes;
+  // On a card the file's bytes are copied there; on the CPU the kernels make their own order of them. Of 16 bits every
+  // matrix is known; a token embedding beside them stays in the file.
+  const language = onDevice && half === 0 ? Math.max(packed, sizes.languageBytes) : packed;
   const graphs = graphFactor * sizes.graphBytes + 2 * sizes.inlineBytes;
   const vision = 2 * sizes.visionBytes;
   const keptReads = Math.min(keptBytes, sizes.references * imageTokens * token);
@@ -60,6 +62,11 @@ export function memoryNeed(sizes: PackSizes, onDevice: boolean): MemoryNeed {
   if (!onDevice) return { parts, main: all, device: null };
   const device = whole(language + vision + cache + activations);
   return { parts, main: all - device, device };
+}
+
+/** The processor keeps float32 where a card keeps 16 bits (models/runtime/processor-graph.ts). */
+function tokenBytes({ cacheTokenBytes, halfBytes }: PackSizes, onDevice: boolean): number {
+  return halfBytes > 0 && !onDevice ? 2 * cacheTokenBytes : cacheTokenBytes;
 }
 
 export interface FitQuestion {
@@ -92,7 +99,7 @@ export function judgeFit({ pack, digest, provider, sizes, memory, deviceFree }: 
     total_bytes: memory.total,
     device: device === null ? null : { needs_bytes: device, free_bytes: deviceFree },
     parts,
-    cache_token_bytes: sizes.cacheTokenBytes,
+    cache_token_bytes: tokenBytes(sizes, onDevice),
   };
 }
 

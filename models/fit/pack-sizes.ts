@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { openPackFolder, type OpenedPack } from "../pack/pack-files.ts";
-import { type GraphFacts, readGraphFacts } from "./graph-facts.ts";
+import { type GraphFacts, noFacts, readGraphFacts } from "./graph-facts.ts";
 
 /** What the files of a pack and of its base say about memory. Bytes, pixels and tokens. */
 export interface PackSizes extends GraphFacts {
@@ -34,10 +34,7 @@ export async function readPackSizes(folder: string): Promise<PackSizes> {
     owner: ownDecoder === null ? owner : opened,
     path: ownDecoder ?? language?.decoder ?? "",
   };
-  const facts = await readGraphFacts(join(decoder.owner.folder, decoder.path)).catch(() => ({
-    cacheTokenBytes: 0,
-    packedBytes: 0,
-  }));
+  const facts = await readGraphFacts(join(decoder.owner.folder, decoder.path)).catch(() => noFacts);
   const graph = fileBytes(decoder.owner, (name) => name === decoder.path);
   const inline = graph > plainGraph ? graph : 0;
   const weights = (pack: OpenedPack) => fileBytes(pack, isWeights);

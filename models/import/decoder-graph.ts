@@ -3,6 +3,7 @@ import { checkDecoderConfig, type DecoderConfig } from "./decoder-config.ts";
 import { decoderLayers } from "./decoder-layers.ts";
 import { decoderArchitecture } from "./decoders/known-decoders.ts";
 import { GraphBuilder, int } from "./graph-builder.ts";
+import { keepCacheInHalf } from "./half-cache.ts";
 import {
   gatherRows,
   multiply,
@@ -49,10 +50,9 @@ export async function buildDecoderGraphs(options: DecoderGraphOptions): Promise<
   const [embedding, head = embedding] = written as [StoredMatrix, StoredMatrix?];
   addHead(builder, { config, normed, head });
 
-  return {
-    embed: embedGraph(config, embedding),
-    decoder: builder.model({ architecture: config.architecture }),
-  };
+  const decoder = builder.model({ architecture: config.architecture });
+  if (head.type === "float16") keepCacheInHalf(decoder);
+  return { embed: embedGraph(config, embedding), decoder };
 }
 
 function tokenMatrix({ config, precision }: DecoderGraphOptions, source: string): MatrixSpec {

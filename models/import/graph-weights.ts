@@ -1,6 +1,7 @@
 import { appError, throwIfAborted } from "../../core/errors.ts";
 import { float, int, ints, type ExternalData, type GraphBuilder } from "./graph-builder.ts";
 import { floatToHalf, halfToFloatTable } from "./half-float.ts";
+import { gatherHalf, type HalfMatrix, halves, multiplyHalf, turnedHalves } from "./half-matrix.ts";
 import { gatherInteger, multiplyInteger } from "./integer-matrix.ts";
 import {
   finerBits,
@@ -16,7 +17,11 @@ import { rowCount, rowLength, type TensorSource } from "./tensor-source.ts";
 import type { WeightFiles } from "./weight-files.ts";
 
 /** How the weights of one matrix are kept. */
-export type Precision = { readonly type: "float32" } | ({ readonly type: "integer" } & QuantScheme);
+export type Precision =
+  | { readonly type: "float32" }
+  /** `turned`: see HalfMatrix. */
+  | { readonly type: "float16"; readonly turned: boolean }
+  | ({ readonly type: "integer" } & QuantScheme);
 
 /** How a matrix is kept, by the name of its first tensor and the values of a row. */
 export type PrecisionRule = (source: string, columns: number) => Precision;
@@ -31,6 +36,7 @@ export interface MatrixSpec {
 
 /** A matrix that has been written: what graphs need in order to refer to it. */
 export type StoredMatrix =
+  | HalfMatrix
   | {
       readonly type: "float32";
       readonly name: string;
@@ -64,9 +70,15 @@ const chunkValues = 1024 * 1024;
 /** Converts a matrix a few rows at a time. Errors: `model-file-damaged` when a tensor is missing or has another shape. */
 export async function writeMatrix(writer: MatrixWriter, spec: MatrixSpec): Promise<StoredMatrix> {
   checkSources(writer.tensors, spec);
-  return spec.precision.type === "float32"
-    ? writeFloatMatrix(writer, spec)
-    : writeIntegerMatrix(writer, spec, spec.precision);
+  const { precision } = spec;
+  switch (precision.type) {
+    case "float32":
+      return writeFloatMatrix(writer, spec);
+    case "float16":
+      return writeHalfMatrix(writer, spec, precision.turned);
+    case "integer":
+      return writeIntegerMatrix(writer, spec, precision);
+  }
 }
 
 function checkSources(tensors: TensorSource, { sources, shape }: MatrixSpec): void {
@@ -108,6 +120,20 @@ async function writeFloatMatrix(writer: MatrixWriter, spec: MatrixSpec): Promise
   const slot = await writer.files.begin(length);
   for await (const chunk of readChunks(writer, spec)) await slot.write(bytesOf(chunk));
   return { type: "float32", name, shape, values: slot.data };
+}
+
+async function writeHalfMatrix(writer: MatrixWriter, spec: MatrixSpec, turned: boolean): Promise<HalfMatrix> {
+  const { name, shape } = spec;
+  const stored = (values: ExternalData) => ({ type: "float16", name, shape, turned, values }) as const;
+  const length = shape.rows * shape.columns * 2;
+  const [ready] = (await takeReady(writer, spec, [length])) ?? [];
+  if (ready !== undefined) return stored(ready);
+  const slot = await writer.files.begin(length);
+  const source = spec.sources[0] as string;
+  const read = () => readChunks(writer, spec);
+  const parts = turned ? turnedHalves(read, { ...shape, source }) : halves(read(), source);
+  for await (const part of parts) await slot.write(bytesOf(part));
+  return stored(slot.data);
 }
 
 /** Where an earlier, broken-off import wrote a matrix; its tensors are looked at, so that they count as used. */
@@ -260,6 +286,7 @@ export function multiply(
   use: { readonly name: string; readonly input: string },
 ): string {
   if (matrix.type === "integer") return multiplyInteger(builder, matrix, use);
+  if (matrix.type === "float16") return multiplyHalf(builder, matrix, use);
   const { rows, columns } = matrix.shape;
   const weight = builder.external(
     { name: matrix.name, type: "float32", shape: [rows, columns] },
@@ -281,6 +308,7 @@ export function gatherRows(
   use: { readonly name: string; readonly indices: string },
 ): string {
   if (matrix.type === "integer") return gatherInteger(builder, matrix, use);
+  if (matrix.type === "float16") return gatherHalf(builder, matrix, use);
   const { rows, columns } = matrix.shape;
   const table = builder.external(
     { name: matrix.name, type: "float32", shape: [rows, columns] },

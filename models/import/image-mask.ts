@@ -6,7 +6,8 @@ export interface AttentionMasks {
   readonly window: string;
 }
 
-const hidden = -1e30;
+/** A number in half precision too. */
+const hidden = -60_000;
 
 /**
  * Masks for one sequence in which the tokens of an image see each other, those behind them too, and all else sees what

@@ -45,6 +45,12 @@ export async function* importModel(
   signal: AbortSignal,
 ): AsyncGenerator<ImportProgress, void, void> {
   throwIfAborted(signal);
+  if (input.precision === "half" && input.kvCache === "int8") {
+    throw appError(
+      "not-supported",
+      "16-bit weights are for a graphics card, a cache of 8 bits for the processor. Choose one of both.",
+    );
+  }
   const target = await freeTarget(input);
   const writer = await openWriter(input);
   const { source, name, precision = "integer", baseConfig = null, kvCache, adapter = null } = input;
@@ -116,6 +122,9 @@ async function openWriter(input: ImportInput): Promise<PackWriter> {
       "not-supported",
       "An export is used as it is: import the checkpoint for a cache of 8 bits.",
     );
+  }
+  if (input.precision === "half") {
+    throw appError("not-supported", "An export is used as it is: import the checkpoint for 16-bit weights.");
   }
   return {
     async *write({ name, folder, signal }) {

@@ -1,24 +1,26 @@
+import type { PackWeights } from "../../core/model-pack.ts";
 import type { Precision, PrecisionRule } from "./graph-weights.ts";
 
 /**
  * How a pack keeps its weights: 4 bits ("integer"), 4 with 8 for the layers that lose most ("mixed"), 8 ("bytes"),
- * smaller at some cost ("compact": the embedded pack, which has a size limit), or whole for comparisons.
- * docs/decisions/weights.md has the table of choices that were measured.
+ * 16 for graphics cards ("half"), smaller at some cost ("compact": the embedded pack, which has a size limit), or whole
+ * for comparisons. docs/decisions/weights.md has the table of choices that were measured.
  */
-export type PackPrecision = "integer" | "mixed" | "bytes" | "compact" | "float32";
+export type PackPrecision = "integer" | "mixed" | "bytes" | "half" | "compact" | "float32";
 
 /** As users name the choices. */
 export const precisionOfWeights = {
   "4bit": "integer",
   "4bit-mixed": "mixed",
   "8bit": "bytes",
-} as const satisfies Record<string, PackPrecision>;
+  "16bit": "half",
+} as const satisfies Record<PackWeights, PackPrecision>;
 
 /** What a decoder keeps of the tokens that it has read. */
 export type KeyValuePrecision = "float32" | "int8";
 
-const isTokenMatrix = (source: string) =>
-  source === "model.embed_tokens.weight" || source === "lm_head.weight";
+const embedding = "model.embed_tokens.weight";
+const isTokenMatrix = (source: string) => source === embedding || source === "lm_head.weight";
 
 export function importedPrecision(source: string, columns: number): Precision {
   return !isTokenMatrix(source) && columns % 32 === 0
@@ -60,6 +62,9 @@ function eightBits(_source: string, columns: number): Precision {
 const whole: PrecisionRule = () => ({ type: "float32" });
 
 /** `layers`: of the decoder. */
+/** Rows of the token embedding are looked up one by one; all else is multiplied. */
+const half: PrecisionRule = (source) => ({ type: "float16", turned: source !== embedding });
+
 export function precisionRules(
   precision: PackPrecision,
   layers: number,
@@ -76,4 +81,6 @@ export function precisionRules(
     case "compact":
       return { language: compactPrecision, vision: eightBits };
   }
+    case "half":
+      return { language: half, vision: half };
 }

@@ -11,7 +11,7 @@ export interface LanguageModelInput extends LanguageModelSource {
   readonly layout?: "transformers-js" | undefined;
 }
 
-export function openLanguageModel(
+export async function openLanguageModel(
   source: LanguageModelInput,
   options: SessionOptions,
   engine: Engine = cApi,
@@ -23,9 +23,20 @@ export function openLanguageModel(
       "This model reads an image in one run, which gives wrong numbers on this graphics card. Choose the provider CPU.",
     );
   }
+  if (options.provider?.name === "WebGPU" && capsScores(source)) {
+    throw appError(
+      "provider-not-available",
+      "This model caps its attention scores, which is left out on graphics cards through WebGPU: its answers would be wrong. Choose the provider CPU.",
+    );
+  }
   return source.layout === "transformers-js"
     ? ExportedLanguageModel.open(source, options, used)
     : OrtLanguageModel.open(source, options, used);
+}
+
+/** ONNX Runtime's attention on WebGPU takes the attribute and does nothing with it (docs/decisions/model-runtime.md). */
+function capsScores({ decoder }: LanguageModelInput): boolean {
+  return decoder.type === "bytes" && Buffer.from(decoder.bytes).includes("softcap");
 }
 
 /** Its tokens see each other (docs/formats/pack.md), so they cannot be read in short runs. */

@@ -2,7 +2,13 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import type { StreamEvent } from "../../../core/contract.ts";
 import { appError } from "../../../core/errors.ts";
-import type { PackSignature, PackSummary, ProviderStatus } from "../../../core/model-pack.ts";
+import {
+  type PackSignature,
+  type PackSummary,
+  type PackWeights,
+  packWeights,
+  type ProviderStatus,
+} from "../../../core/model-pack.ts";
 import type { Folders } from "../../folders.ts";
 import type { Command, Values } from "../command.ts";
 import type { Output } from "../output.ts";
@@ -123,7 +129,8 @@ export const modelsImportCommand: Command = {
     "--name NAME": "what the pack is called: small letters, digits, dots and dashes",
     "--adapter FOLDER": "a LoRA adapter as PEFT writes it, merged into the language model",
     "--base-config FILE": "settings of the models that the checkpoint only names (docs/model-guide.md)",
-    "--weights 4bit-mixed": "8 bits for the layers that lose most; or 4bit (the default), or 8bit for all",
+    "--weights 4bit-mixed":
+      "8 bits for the layers that lose most; or 4bit (the default), 8bit for all, 16bit for a graphics card",
     "--kv-cache int8": "keep what is read in 8 bits: a quarter of the memory, on the processor only",
   },
   async run({ positionals, values, output, signal, own }) {
@@ -147,10 +154,11 @@ export const modelsImportCommand: Command = {
   },
 };
 
-function weightsOption(values: Values): "4bit" | "4bit-mixed" | "8bit" {
+function weightsOption(values: Values): PackWeights {
   const kept = textOption(values, "weights") ?? "4bit";
-  if (kept === "4bit" || kept === "4bit-mixed" || kept === "8bit") return kept;
-  throw appError("usage", "--weights takes 4bit (the default), 4bit-mixed or 8bit.");
+  const known = packWeights.find((one) => one === kept);
+  if (known !== undefined) return known;
+  throw appError("usage", "--weights takes 4bit (the default), 4bit-mixed, 8bit or 16bit.");
 }
 
 function cacheOption(values: Values): "float32" | "int8" {

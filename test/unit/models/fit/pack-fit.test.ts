@@ -9,6 +9,7 @@ import { createInferenceService } from "../../../../models/inference-service.ts"
 import { probe, probeDecoder } from "../../../../models/runtime/probe-graph.ts";
 import { runtimeOpeners } from "../../../../models/runtime/runtime.ts";
 import { memoryText } from "../../../../renderer/models/memory-text.ts";
+import { fixtureSource, runImport, temporaryFolder } from "../import/imported-language.ts";
 import { tiny } from "../tiny-decoder.ts";
 import { never } from "../tiny-model.ts";
 import { tinyRequest } from "../tiny-pack.ts";
@@ -35,13 +36,14 @@ describe("what a graph says of memory", () => {
       cacheTokenBytes: 2 * layers * kvHeads * headSize * 4,
       // 4 bits, and two float32 for each block of 32.
       packedBytes: values / 2 + values / 4,
+      halfBytes: 0,
     });
   });
 
   test("a file that is no graph, or ends in the middle, says nothing and is no error", async () => {
     const file = path.join(folder, "bad.onnx");
     const graph = probeDecoder();
-    const nothing = { cacheTokenBytes: 0, packedBytes: 0 };
+    const nothing = { cacheTokenBytes: 0, packedBytes: 0, halfBytes: 0 };
     for (const bytes of [
       graph.subarray(0, graph.length - 1),
       Uint8Array.of(0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f),
@@ -67,6 +69,7 @@ test("the sizes of a pack come from its files", async () => {
 const large: PackSizes = {
   cacheTokenBytes: 2 * 32 * 8 * 128 * 4,
   packedBytes: 6e9,
+  halfBytes: 0,
   graphBytes: 1e6,
   inlineBytes: 0,
   visionBytes: 3e8,
@@ -120,6 +123,34 @@ describe("whether a pack fits", () => {
   test("a long context costs nothing before it is used", () => {
     const short = memoryNeed({ ...large, contextLength: 4096 }, false);
     expect(memoryNeed(large, false)).toEqual(short);
+  });
+});
+
+describe("a pack of 16-bit weights", () => {
+  test("says what its matrices take, and half of what keys and values of float32 would", async () => {
+    const work = await temporaryFolder();
+    const source = await fixtureSource("decoders/qwen2", work.path);
+    const sizesOf = async (precision: "half" | "float32") =>
+      readPackSizes(await runImport({ source, targetFolder: work.path, name: precision, precision }));
+    const [half, whole] = [await sizesOf("half"), await sizesOf("float32")];
+    await work.remove();
+    // All of them, the head that is tied to the embedding too: nothing else lies in the weight files of this model.
+    expect(half.halfBytes).toBe(half.languageBytes);
+    expect(half.halfBytes * 2).toBe(whole.languageBytes);
+    expect(half.packedBytes).toBe(0);
+    expect(half.cacheTokenBytes * 2).toBe(whole.cacheTokenBytes);
+    expect(whole.halfBytes).toBe(0);
+  });
+
+  test("takes twice its weights, and keys and values of float32, on the processor", () => {
+    const half = { ...large, packedBytes: 0, halfBytes: 15e9, languageBytes: 16e9 };
+    const [cpu, card] = [memoryNeed(half, false), memoryNeed(half, true)];
+    const rest = memoryNeed({ ...half, halfBytes: 1 }, false);
+    expect(cpu.parts.weights - rest.parts.weights).toBe(2 * 15e9 - 2);
+    expect(card.parts.weights).toBeLessThan(15.7e9);
+    expect(card.device!).toBeGreaterThan(15e9);
+    // 2,048 tokens on a card, 1,792 in main memory, where each takes twice as much.
+    expect(cpu.parts.cache / card.parts.cache).toBe((2 * 1792) / 2048);
   });
 });
 

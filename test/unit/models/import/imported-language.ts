@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { importModel, type ImportInput } from "../../../../models/import/import-model.ts";
+import type { PackPrecision } from "../../../../models/import/pack-precision.ts";
 import { checkPack, type CheckedPack } from "../../../../models/pack/read-pack.ts";
 import type { LanguageModel } from "../../../../models/runtime/backend.ts";
 import { OrtLanguageModel } from "../../../../models/runtime/language-model.ts";
@@ -36,6 +37,7 @@ export async function fixtureSource(name: string, parent: string): Promise<strin
 export async function importWholeModel(
   name: string,
   parent: string,
+  precision: PackPrecision = "float32",
 ): Promise<{ readonly source: string; readonly pack: string }> {
   const source = await fixtureSource(path.join("whole-models", name), parent);
   const bases = path.join(source, "base-configs.json");
@@ -43,7 +45,7 @@ export async function importWholeModel(
     source,
     targetFolder: path.join(parent, "packs"),
     name: "whole",
-    precision: "float32",
+    precision,
     baseConfig: existsSync(bases) ? bases : null,
   });
   return { source, pack };

@@ -5,14 +5,20 @@ import { largestDifference, never } from "../tiny-model.ts";
 
 const ids = (count: number) => Array.from({ length: count }, (_, i) => (i * 13 + 5) % tiny.vocabulary);
 
+interface ConformanceOptions {
+  readonly tolerance: number;
+  readonly stepsFrom?: number;
+  readonly stored?: (value: number) => number;
+}
+
 /**
  * What every language model with the graphs of `tinySource` must do, whatever runs it. `tolerance`: between one run
  * over a prompt and a run for each of its tokens; the largest logit is about 5. `stepsFrom`: the tokens before it are
- * read together where each run takes long.
+ * read together where each run takes long. `stored`: a value of the token embedding as the graphs keep it.
  */
 export function languageModelConformance(
   open: () => Promise<LanguageModel>,
-  { tolerance, stepsFrom = 0 }: { readonly tolerance: number; readonly stepsFrom?: number },
+  { tolerance, stepsFrom = 0, stored = (value) => value }: ConformanceOptions,
 ): void {
   let model: LanguageModel;
   beforeAll(async () => {
@@ -26,7 +32,7 @@ export function languageModelConformance(
 
   test("embeds tokens, and no tokens as nothing", async () => {
     const random = normals(11);
-    const table = Float32Array.from({ length: tiny.vocabulary * tiny.hidden }, random);
+    const table = Float32Array.from({ length: tiny.vocabulary * tiny.hidden }, random).map(stored);
     const [a, b] = [3, 60].map((id) => table.slice(id * tiny.hidden, (id + 1) * tiny.hidden));
     expect(await model.embed([3, 60], never)).toEqual(Float32Array.of(...a!, ...b!));
     expect((await model.embed([], never)).length).toBe(0);

@@ -1,15 +1,32 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findLavapipe, useLavapipe } from "../../../conformance/lavapipe.ts";
+import { modelBytes } from "../../../../models/import/graph-builder.ts";
+import { keepCacheInHalf } from "../../../../models/import/half-cache.ts";
+import { parseGraph } from "../../../../models/pack/graph-references.ts";
+import { readPack } from "../../../../models/pack/read-pack.ts";
 import type { LanguageModel } from "../../../../models/runtime/backend.ts";
 import { ortEnvironment } from "../../../../models/runtime/ort/environment.ts";
 import { probe, probeDecoder, probeEmbeddings } from "../../../../models/runtime/probe-graph.ts";
 import { candidatesFor } from "../../../../models/runtime/provider-candidates.ts";
 import { ProviderChoice } from "../../../../models/runtime/providers.ts";
 import { openCRuntime, type Runtime } from "../../../../models/runtime/runtime.ts";
-import { halfGraph } from "../half-graph.ts";
-import { tiny, tinyDecoder } from "../tiny-decoder.ts";
+import { rounded, writeTinyLlama } from "../half-model.ts";
+import {
+  checkedPack,
+  type ExpectedLanguage,
+  fixtureSource,
+  floats,
+  importWholeModel,
+  logitsOf,
+  relativeDifference,
+  runImport,
+} from "../import/imported-language.ts";
+import { tiny } from "../tiny-decoder.ts";
 import { cpu, largestDifference, never, tinySource } from "../tiny-model.ts";
 import { tinyVision } from "../tiny-pack.ts";
 import { languageModelConformance } from "./language-conformance.ts";
@@ -76,28 +93,120 @@ describe.skipIf(lavapipe === null)(name, { timeout: patience }, () => {
     expect(largestDifference(four, exact)).toBeLessThan(1e-3);
   });
 
-  test("gives nearly the same numbers with weights, keys and values in half precision", async ({ skip }) => {
-    for (const [graph, source] of [
-      [tinyDecoder(), (half: Uint8Array) => ({ ...tinySource, embed: null, decoder: bytes(half) })],
-      [probeDecoder(), probeSource],
-    ] as const) {
-      const opened = await runtime
-        .openLanguage(source(halfGraph(graph)), onDevice)
-        .catch((thrown: unknown) => {
-          if (/f16|float16|half/i.test(String((thrown as Error).cause))) return null;
-          throw thrown;
-        });
-      if (opened === null) skip("skipped: the adapter offers no shader-f16");
-      const { hidden } = opened!;
-      const prompt = probeEmbeddings(96).subarray(0, 60 * hidden);
-      const step = probeEmbeddings(1).subarray(0, hidden);
-      const found = await read(opened!, prompt, step);
-      const right = await read(await runtime.openLanguage(source(graph), exactCpu), prompt, step);
-      const scale = right.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      expect(largestDifference(found, right)).toBeLessThan(0.02 * scale);
-      // It is half precision that ran, not float32 under its name.
-      expect(largestDifference(found, right)).toBeGreaterThan(1e-5 * scale);
-    }
+  test("gives nearly the same numbers with keys and values in half precision", async () => {
+    const inHalf = (graph: Uint8Array) => {
+      const model = parseGraph(graph);
+      keepCacheInHalf(model);
+      return modelBytes(model);
+    };
+    const graph = probeDecoder();
+    const [prompt, step] = [probeEmbeddings(60), probeEmbeddings(1)];
+    const found = await read(await runtime.openLanguage(probeSource(inHalf(graph)), onDevice), prompt, step);
+    const right = await read(await runtime.openLanguage(probeSource(graph), exactCpu), prompt, step);
+    expect(relativeDifference(found, right)).toBeLessThan(0.02);
+    // It is half precision that ran, not float32 under its name.
+    expect(relativeDifference(found, right)).toBeGreaterThan(1e-5);
+  });
+
+  describe("weights of 16 bits", { timeout: patience }, () => {
+    let folder: string;
+    beforeAll(async () => {
+      folder = await mkdtemp(path.join(tmpdir(), "meditron-half-"));
+    });
+    afterAll(() => rm(folder, { recursive: true }));
+
+    describe("in a decoder of the importer's", { timeout: patience }, () => {
+      languageModelConformance(
+        async () => runtime.openLanguage(await writeTinyLlama(path.join(folder, "tiny"), "half"), onDevice),
+        { tolerance: 0.05, stepsFrom: 290, stored: rounded },
+      );
+    });
+
+    test("are multiplied in half precision", async () => {
+      const source = await writeTinyLlama(path.join(folder, "cache"), "half");
+      const embeddings = probeEmbeddings(8).subarray(0, 60 * tiny.hidden);
+      const step = probeEmbeddings(1).subarray(0, tiny.hidden);
+      const found = await read(await runtime.openLanguage(source, onDevice), embeddings, step);
+      const right = await read(await runtime.openLanguage(source, cpu), embeddings, step);
+      expect(relativeDifference(found, right)).toBeLessThan(0.02);
+      expect(relativeDifference(found, right)).toBeGreaterThan(1e-5);
+    });
+
+    test.each(["llama2", "qwen2", "gemma3", "mistral", "phi3", "apertus", "olmo2"])(
+      "of an imported %s give nearly the processor's logits of the whole import",
+      async (decoder) => {
+        const work = path.join(folder, decoder);
+        const source = await fixtureSource(path.join("decoders", decoder), work);
+        const expected = JSON.parse(
+          await readFile(path.join(source, "expected.json"), "utf8"),
+        ) as ExpectedLanguage;
+        const logits = async (precision: "half" | "float32") => {
+          const pack = await runImport({ source, targetFolder: work, name: precision, precision });
+          const { opened, graphs } = await checkedPack(pack);
+          const { vocabulary, context_length: contextLength } = opened.pack.language!;
+          const options = precision === "half" ? onDevice : cpu;
+          const model = await runtime.openLanguage({ ...graphs, vocabulary, contextLength }, options);
+          const rows = await logitsOf(model, expected.ids);
+          await model.dispose();
+          return Float32Array.from(rows.flatMap((row) => [...row]));
+        };
+        const [found, right] = [await logits("half"), await logits("float32")];
+        const difference = relativeDifference(found, right);
+        if (process.env["PARITY_FIGURES"] !== undefined)
+          console.log(`${decoder} ${difference.toExponential(1)}`);
+        expect(difference).toBeLessThan(0.02);
+        expect(difference).toBeGreaterThan(1e-6);
+      },
+    );
+
+    test("of a model that caps its scores are refused by name: the cap would be left out", async () => {
+      const work = path.join(folder, "gemma2");
+      const source = await fixtureSource("decoders/gemma2", work);
+      const pack = await runImport({ source, targetFolder: work, name: "half", precision: "half" });
+      const { graphs } = await checkedPack(pack);
+      await expect(
+        runtime.openLanguage({ ...graphs, vocabulary: 320, contextLength: 128 }, onDevice),
+      ).rejects.toMatchObject({
+        code: "provider-not-available",
+        message: expect.stringContaining("caps its attention scores"),
+      });
+    });
+
+    test("of an image encoder give nearly its embeddings", async () => {
+      const { source, pack: imported } = await importWholeModel("llava", path.join(folder, "llava"), "half");
+      const expected = JSON.parse(await readFile(path.join(source, "expected.json"), "utf8")) as {
+        pixels: string;
+        embeddings: string;
+      };
+      const { graphs, image } = await readPack(imported, never);
+      const { width, height, tokens } = image;
+      const hidden = floats(expected.embeddings).length / tokens;
+      const encoder = await runtime.openVision(
+        { graph: graphs.vision, width, height, tokens, hidden },
+        onDevice,
+      );
+      const values = await encoder.encode(floats(expected.pixels), 1, never);
+      await encoder.dispose();
+      expect(relativeDifference(values, floats(expected.embeddings))).toBeLessThan(0.01);
+    });
+
+    test("whose products are too large for them end the question by name, not in nonsense", async () => {
+      const source = await writeTinyLlama(path.join(folder, "large"), "half", 30_000);
+      const model = await runtime.openLanguage(source, onDevice);
+      const cache = model.createCache();
+      const embeddings = await model.embed([3, 60, 5], never);
+      await expect(model.forward({ cache, embeddings, rows: [2] }, never)).rejects.toMatchObject({
+        code: "model-failed",
+        message: expect.stringContaining("--weights 8bit or 4bit"),
+      });
+      expect(cache.length).toBe(0);
+      await cache.dispose();
+      await model.dispose();
+      const exact = await runtime.openLanguage(source, cpu);
+      const logits = await exact.forward({ cache: exact.createCache(), embeddings, rows: [2] }, never);
+      expect(Math.max(...logits.map(Math.abs))).toBeGreaterThan(65_504);
+      await exact.dispose();
+    });
   });
 
   test("encodes images as the processor does", async () => {
