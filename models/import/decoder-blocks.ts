@@ -37,13 +37,14 @@ export interface LinearSpec {
 
 /** [.., columns] → [.., rows], the sources' outputs side by side. */
 export async function linear(scope: GraphScope, spec: LinearSpec): Promise<string> {
-  const matrix = await writeMatrix(scope.writer, {
+  const { builder, writer } = scope;
+  const [source = ""] = spec.sources;
+  const matrix = await writeMatrix(writer, {
     name: `${spec.name}.weight`,
     sources: spec.sources,
     shape: { rows: spec.rows, columns: spec.columns },
-    precision: scope.precision(spec.sources[0] as string, spec.columns),
+    precision: scope.precision(source, spec.columns, writer.tensors.tensors.get(source)?.type),
   });
-  const { builder, writer } = scope;
   if (!spec.bias) return multiply(builder, matrix, { name: spec.name, input: spec.input });
   const product = multiply(builder, matrix, { name: `${spec.name}/product`, input: spec.input });
   const bias = await writeVectors(builder, writer.tensors, {

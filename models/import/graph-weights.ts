@@ -23,8 +23,8 @@ export type Precision =
   | { readonly type: "float16"; readonly turned: boolean }
   | ({ readonly type: "integer" } & QuantScheme);
 
-/** How a matrix is kept, by the name of its first tensor and the values of a row. */
-export type PrecisionRule = (source: string, columns: number) => Precision;
+/** How a matrix is kept, by the name of its first tensor, the values of a row, and the type that it has in the file. */
+export type PrecisionRule = (source: string, columns: number, storedAs?: string) => Precision;
 
 /** A matrix [rows = outputs, columns = inputs] put together from tensors of the checkpoint, one below the other. */
 export interface MatrixSpec {

@@ -22,10 +22,13 @@ export type KeyValuePrecision = "float32" | "int8";
 const embedding = "model.embed_tokens.weight";
 const isTokenMatrix = (source: string) => source === embedding || source === "lm_head.weight";
 
-export function importedPrecision(source: string, columns: number): Precision {
-  return !isTokenMatrix(source) && columns % 32 === 0
-    ? { type: "integer", bits: 4, block: 32, zero: "shifted" }
-    : eightBits(source, columns);
+/** GGUF's types whose blocks have a minimum of their own: a whole zero would move every value by up to half a step. */
+const typesWithMinimum = new Set(["Q4_1", "Q4_K", "Q5_1", "Q5_K"]);
+
+export function importedPrecision(source: string, columns: number, storedAs?: string): Precision {
+  if (isTokenMatrix(source) || columns % 32 !== 0) return eightBits(source, columns);
+  const zero = typesWithMinimum.has(storedAs ?? "") ? "shifted" : "asymmetric";
+  return { type: "integer", bits: 4, block: 32, zero };
 }
 
 /**
@@ -34,23 +37,23 @@ export function importedPrecision(source: string, columns: number): Precision {
  */
 export function mixedPrecision(layers: number): PrecisionRule {
   const eighth = Math.floor(layers / 8);
-  return (source, columns) => {
+  return (source, columns, storedAs) => {
     const match = /\.layers\.(\d+)\.(?:self_attn\.(?:q_proj|qkv_proj)|mlp\.down_proj)\./.exec(source);
     const layer = Number(match?.[1]);
     const edge = layer < eighth || layer >= layers - Math.max(eighth, 1);
     return match !== null && (edge || (layer - eighth) % 3 === 2)
       ? eightBits(source, columns)
-      : importedPrecision(source, columns);
+      : importedPrecision(source, columns, storedAs);
   };
 }
 
 /** Tokenizers number their tokens by how common they are: 94 % of the tokens of English text are below this. */
 const commonTokens = 20_480;
 
-export function compactPrecision(source: string, columns: number): Precision {
+export function compactPrecision(source: string, columns: number, storedAs?: string): Precision {
   return isTokenMatrix(source) && columns % 64 === 0
     ? { type: "integer", bits: 6, block: 64, zero: "symmetric", finerRows: commonTokens }
-    : importedPrecision(source, columns);
+    : importedPrecision(source, columns, storedAs);
 }
 
 /** Image encoders lose more with fewer bits and are small beside the language model. */

@@ -175,12 +175,10 @@ function searchBlock(weights: Float32Array, start: number, { bits, zero, block }
   let bestScale = Math.max((high - low) / levels, tiny);
   let bestLow = low;
   let least = Infinity;
-  for (const fraction of rangeFractions) {
-    const scale =
-      zero === "symmetric"
-        ? Math.max((high * fraction) / (2 ** (bits - 1) - 0.5), tiny)
-        : Math.max(((high - low) * fraction) / levels, tiny);
-    const trialLow = lowOf(scale, { low, high, bits, zero });
+  const range = { low, high, bits, zero };
+  for (let trial = zero === "asymmetric" ? ownScale : 0; trial < rangeFractions.length; trial++) {
+    const scale = Math.max(scaleOf(trial, range), tiny);
+    const trialLow = lowOf(trial, scale, range);
     const inverse = 1 / scale;
     let error = 0;
     // A sum that is the larger one already need not be finished.
@@ -206,9 +204,23 @@ interface BlockRange extends Pick<QuantScheme, "bits" | "zero"> {
   readonly high: number;
 }
 
+/**
+ * The trial before those of `rangeFractions`, as Q4_0 has it: the value farthest from zero takes the end of the numbers
+ * that reaches farther.
+ */
+const ownScale = -1;
+
+function scaleOf(trial: number, { low, high, bits, zero }: BlockRange): number {
+  if (trial === ownScale) return Math.max(-low, high) / 2 ** (bits - 1);
+  const width = (high - low) * (rangeFractions[trial] as number);
+  return zero === "symmetric" ? width / 2 / (2 ** (bits - 1) - 0.5) : width / (2 ** bits - 1);
+}
+
 /** What the number 0 stands for on a grid of this step around the block's range. */
-function lowOf(scale: number, { low, high, bits, zero }: BlockRange): number {
-  if (zero === "symmetric") return -scale * 2 ** (bits - 1);
+function lowOf(trial: number, scale: number, { low, high, bits, zero }: BlockRange): number {
+  const middle = 2 ** (bits - 1);
+  if (zero === "symmetric") return -scale * middle;
+  if (trial === ownScale) return -scale * (-low > high ? middle : middle - 1);
   const levels = 2 ** bits - 1;
   const start = (low + high) / 2 - (scale * levels) / 2;
   return zero === "shifted" ? start : -scale * clamp(Math.round(-start / scale), 0, levels);

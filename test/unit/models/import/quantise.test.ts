@@ -74,6 +74,20 @@ describe("block-wise integers", () => {
     expect(relativeError(weights, { bits: 4, block: 32, zero: "asymmetric" })).toBeGreaterThan(0.02);
   });
 
+  it("hold weights of the form scale × (q − 8), the scale of either sign, almost exactly with whole zeros", () => {
+    const random = normals(6);
+    const weights = new Float32Array(shape.rows * shape.columns);
+    for (let first = 0; first < weights.length; first += 32) {
+      const scale = (0.01 + 0.002 * Math.abs(random())) * (first % 64 === 0 ? 1 : -1);
+      // One at the end that reaches farther, and none at the other.
+      for (let i = 0; i < 32; i++)
+        weights[first + i] =
+          scale * ((i === 9 ? 0 : 3 + Math.min(9, Math.round(Math.abs(random()) * 4))) - 8);
+    }
+    expect(relativeError(weights, { bits: 4, block: 32, zero: "asymmetric" })).toBeLessThan(0.005);
+    expect(relativeError(weights, { bits: 4, block: 32, zero: "symmetric" })).toBeGreaterThan(0.02);
+  });
+
   it("keep rows of zeros zero", () => {
     const zeros = new Float32Array(shape.rows * shape.columns);
     for (const zero of ["symmetric", "asymmetric", "shifted"] as const) {
