@@ -62,12 +62,12 @@ function eightBits(_source: string, columns: number): Precision {
   return block === undefined ? { type: "float32" } : { type: "integer", bits: 8, block, zero: "symmetric" };
 }
 
-const whole: PrecisionRule = () => ({ type: "float32" });
-
-/** `layers`: of the decoder. */
 /** Rows of the token embedding are looked up one by one; all else is multiplied. */
 const half: PrecisionRule = (source) => ({ type: "float16", turned: source !== embedding });
 
+const whole: PrecisionRule = () => ({ type: "float32" });
+
+/** `layers`: of the decoder. */
 export function precisionRules(
   precision: PackPrecision,
   layers: number,
@@ -81,9 +81,9 @@ export function precisionRules(
       return { language: mixedPrecision(layers), vision: eightBits };
     case "bytes":
       return { language: eightBits, vision: eightBits };
+    case "half":
+      return { language: half, vision: half };
     case "compact":
       return { language: compactPrecision, vision: eightBits };
   }
-    case "half":
-      return { language: half, vision: half };
 }

@@ -39,7 +39,11 @@ it("a model of few layers keeps 8 bits in its last one", () => {
 
 it("a shift is kept only for weights that are stored with a minimum", () => {
   const zeroOf = (storedAs: string) => {
-    const precision = precisionRules("integer", 8).language("model.layers.0.mlp.up_proj.weight", 64, storedAs);
+    const precision = precisionRules("integer", 8).language(
+      "model.layers.0.mlp.up_proj.weight",
+      64,
+      storedAs,
+    );
     return precision.type === "integer" ? precision.zero : null;
   };
   expect(["Q4_1", "Q4_K", "Q5_1", "Q5_K"].map(zeroOf)).toEqual(Array(4).fill("shifted"));
