@@ -4,9 +4,10 @@ const float32 = 4;
 const elementBytes: Readonly<Record<number, number>> = { 1: 4, 2: 1, 3: 1, 10: 2, 16: 2 };
 
 /**
- * Bytes that one decoded token makes the kernels read: every matrix once, with its scales and zero points as the kernel
- * takes them (float32 and whole numbers), and keys and values of `context` tokens. Norms, biases and the one row of the
- * token embedding are left out: together they are under a thousandth.
+ * Bytes that one decoded token makes the kernels read: every matrix once, as MatMulNBits packs it (for each block the
+ * numbers, a float32 scale and a float32 sum that its zero point went into; onnxruntime, qnbitgemm.h), and keys and
+ * values of `context` tokens. Norms, biases and the one row of the token embedding are left out: together they are under
+ * a thousandth.
  */
 export function bytesPerToken({ graph }: ModelProto, context: number): number {
   if (graph === undefined) return 0;
@@ -23,8 +24,7 @@ function matrixBytes(node: NodeProto, sizes: Initializers): number {
       Number(node.attribute.find((one) => one.name === name)?.i ?? 4),
     ) as [number, number, number, number];
     const blocks = Math.ceil(columns / block);
-    const zeros = (node.input[3] ?? "") === "" ? 0 : Math.ceil((blocks * bits) / 8);
-    return rows * ((blocks * block * bits) / 8 + blocks * float32 + zeros);
+    return rows * ((blocks * block * bits) / 8 + blocks * 2 * float32);
   }
   if (node.opType !== "MatMul" && node.opType !== "Gemm") return 0;
   const weight = sizes.get(node.input[1] ?? "");

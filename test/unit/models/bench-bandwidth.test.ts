@@ -3,7 +3,7 @@ import { readBandwidth } from "../../../models/bench/bandwidth.ts";
 import { bytesPerToken } from "../../../models/bench/bytes-per-token.ts";
 import { GraphBuilder, int } from "../../../models/import/graph-builder.ts";
 
-it("a token reads each matrix with its scales and zero points once, and the keys and values before it", () => {
+it("a token reads each matrix with a scale and a sum for each block once, and the keys and values before it", () => {
   const builder = new GraphBuilder("decoder");
   const hidden = builder.input("inputs_embeds", "float32", ["batch", "seq", 64]);
   builder.input("past_key_0", "float32", ["batch", 2, "capacity", 16]);
@@ -22,7 +22,7 @@ it("a token reads each matrix with its scales and zero points once, and the keys
   // A product of two activations reads no weights.
   builder.node({ name: "scores", op: "MatMul", inputs: [hidden, hidden] });
   const model = builder.model({ architecture: "test" });
-  const matrices = 100 * (32 + 8 + 1) + 100 * (64 + 8) + 640 * 4;
+  const matrices = 100 * (32 + 2 * 8) + 100 * (64 + 2 * 8) + 640 * 4;
   expect(bytesPerToken(model, 0)).toBe(matrices);
   expect(bytesPerToken(model, 128)).toBe(matrices + 128 * 2 * 2 * 16 * 4);
 });
