@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { importModel } from "../../../models/import/import-model.ts";
 import type { KeyValuePrecision } from "../../../models/import/pack-precision.ts";
 import { checkPack } from "../../../models/pack/read-pack.ts";
 import type { Pack } from "../../../models/pack/pack-schema.ts";
+import type { LanguageModel } from "../../../models/runtime/backend.ts";
 import type { GraphSource } from "../../../models/runtime/engine.ts";
 import { OrtLanguageModel } from "../../../models/runtime/language-model.ts";
 import { OrtVisionModel } from "../../../models/runtime/vision-model.ts";
@@ -95,6 +97,8 @@ async function decodeStep({ pack, threads }: Extract<Step, { step: "run" }>) {
   }
   const running_mib = process.memoryUsage.rss() / 2 ** 20;
   await cache.dispose();
+  const stop_prefill_ms = await slowestStop(model, 512);
+  const stop_decode_ms = await slowestStop(model, 1);
   await model.dispose();
   await image?.dispose();
   const median = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] as number;
@@ -106,7 +110,33 @@ async function decodeStep({ pack, threads }: Extract<Step, { step: "run" }>) {
     running_mib,
     prefill_tokens_per_s: prompt / prefill_s,
     decode_tokens_per_s: 1000 / median,
+    stop_prefill_ms,
+    stop_decode_ms,
   };
+}
+
+/** Milliseconds between an abort, at eight moments of a run over so many tokens, and its end; the longest. */
+async function slowestStop(model: LanguageModel, count: number): Promise<number> {
+  const cache = model.createCache();
+  const embeddings = await model.embed(Array<number>(count).fill(7), never);
+  const started = performance.now();
+  await model.forward({ cache, embeddings, rows: [] }, never);
+  const whole = performance.now() - started;
+  const waits: number[] = [];
+  for (let part = 1; part <= 8; part++) {
+    const stop = new AbortController();
+    const running = model.forward({ cache, embeddings, rows: [] }, stop.signal).then(
+      () => null,
+      () => performance.now(),
+    );
+    await setTimeout((whole * part) / 9);
+    const asked = performance.now();
+    stop.abort();
+    const ended = await running;
+    if (ended !== null) waits.push(ended - asked);
+  }
+  await cache.dispose();
+  return Math.max(...waits);
 }
 
 /** The image encoder of a pack; `encode`: seconds for one image of noise. */
