@@ -67,6 +67,9 @@ export function groundingView(pack: Pick<LoadedPack, "image">, { view, frame }: 
 /** The pack bound to one question, for grounding and evaluations. `reader` is the caller's. */
 export function bindQuestion(pack: LoadedPack, asked: BoundQuestion, reader: PromptReader): GroundingModel {
   return {
+    get moves() {
+      return pack.moves;
+    },
     encode: (inputs, signal) => pack.encoder.encode(inputs, signal),
     async score({ alternatives, continuations, lasting = false }, signal) {
       const tokens = continuations.map(({ prefix, text }) => pack.tokenizer.encodeAfter(prefix, text));

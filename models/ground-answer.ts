@@ -41,6 +41,7 @@ export async function* groundSentences(
     budgetSeconds,
     seed: question.seed,
   };
+  const notes = pack.notes.length;
   let { timing } = answer;
   let warnings = answer.warnings.filter((warning) => !saysLeftOut(warning));
   for await (const event of groundAnswer(request, signal)) {
@@ -58,7 +59,7 @@ export async function* groundSentences(
       yield { type: "evidence", index: event.index, sentence };
     } else {
       timing = { ...timing, grounding_ms: Math.round(event.milliseconds), evaluations: event.evaluations };
-      warnings = [...new Set([...warnings, ...event.warnings])];
+      warnings = [...new Set([...warnings, ...pack.notes.slice(notes), ...event.warnings])];
     }
   }
   return { ...answer, answer: { ...answer.answer, sentences }, timing, warnings };

@@ -15,6 +15,8 @@ export interface LoadedPack {
   readonly folder: string;
   /** The provider it runs on, e.g. "cpu". */
   readonly provider: string;
+  /** How often a part of it has left a graphics card: what it computes is not quite the same after that. */
+  readonly moves: number;
   /** What every answer must say of how the pack runs here; it grows where the pack has to leave a graphics card. */
   readonly notes: readonly string[];
   readonly language: LanguageModel;

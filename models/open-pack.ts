@@ -36,7 +36,9 @@ export async function openPack(
   const tokenizer = new TextTokenizer(contents.tokenizer.json, contents.tokenizer.config);
   const template = new ChatTemplate(contents.chatTemplate.source, contents.chatTemplate.tokens);
   const stopIds = new Set(contents.stopTokens.map((token) => stopId(tokenizer, token)));
-  const references = await Promise.all(contents.references.map((one) => readReference(one, contents.image)));
+  const images = await Promise.all(contents.references.map((one) => readReference(one, contents.image)));
+  const references = openReferences(images);
+  let encoder: ImageEncoder | null = null;
   const { width, height, tokens } = contents.image;
   const models = await openModels(provider, {
     digest: contents.summary.digest,
@@ -49,16 +51,23 @@ export async function openPack(
       contextLength: contents.summary.contextLength,
     },
     vision: { graph: contents.graphs.vision, width, height, tokens },
+    imagesMoved: () => {
+      encoder?.forget();
+      references.embeddings.clear();
+    },
   });
   const { language, vision } = models;
   const readers = new ReaderPool(language);
-  const encoder = new ImageEncoder(vision, contents.image);
-  const warming = warmUp(encoder, references);
+  encoder = new ImageEncoder(vision, contents.image);
+  const warming = warmUp(encoder, images);
   return {
     summary: contents.summary,
     folder,
     get provider() {
       return models.provider;
+    },
+    get moves() {
+      return models.moves;
     },
     notes: models.notes,
     language,
@@ -70,7 +79,7 @@ export async function openPack(
     tokenizer,
     template,
     stopIds,
-    references: openReferences(references),
+    references,
     calibration: contents.calibration,
     async dispose() {
       await warming.stop();

@@ -16,13 +16,39 @@ import { type CellGrid, cellGrid, cellRectangle, type CellWindow } from "./windo
 
 /**
  * Tests what each sentence of an answer rests on, as docs/grounding.md defines it: reliance first, then the
- * evidence map, then the regions. Yields progress, and a sentence's evidence each time more of it is known.
+ * evidence map, then the regions. Yields progress, and a sentence's evidence each time more of it is known. Where a
+ * part of the model leaves its graphics card in between, all is measured again from the beginning: evidence is made of
+ * differences, and numbers of the card and of the processor are not to be subtracted from each other.
  */
 export async function* groundAnswer(
   request: GroundingRequest,
   signal: AbortSignal,
 ): AsyncGenerator<GroundingEvent, void, void> {
+  const { model } = request;
   const started = performance.now();
+  let again: string[] = [];
+  for (;;) {
+    const { moves } = model;
+    let moved = false;
+    for await (const event of measureEvidence(request, started, signal)) {
+      moved = model.moves !== moves;
+      if (moved) break;
+      yield event.type === "done" ? { ...event, warnings: [...again, ...event.warnings] } : event;
+    }
+    if (!moved) return;
+    again = [measuredAgain];
+  }
+}
+
+const measuredAgain =
+  "The graphics card had too little memory in the middle of the evidence, which was measured again from its beginning.";
+
+/** `started`: when the work began, by `performance.now`; the budget counts from there. */
+async function* measureEvidence(
+  request: GroundingRequest,
+  started: number,
+  signal: AbortSignal,
+): AsyncGenerator<GroundingEvent, void, void> {
   const { views, model, budgetSeconds } = request;
   const fault = request.calibration === null ? null : calibrationFault(request.calibration);
   const thresholds =

@@ -54,6 +54,8 @@ export interface ScoreRequest {
 
 /** A loaded pack bound to one question (with its header line and its number of views). */
 export interface GroundingModel {
+  /** How often a part of the model has left a graphics card: what it computes is not quite the same after that. */
+  readonly moves: number;
   /** One embedding an input, in order; several inputs may be encoded in one batch. */
   encode(inputs: readonly ModelInput[], signal: AbortSignal): Promise<ImageEmbedding[]>;
   /**

@@ -18,6 +18,8 @@ export class ImageEncoder {
   readonly #model: VisionModel;
   readonly #spec: ImageSpec;
   readonly #known = new Map<string, ImageTokens>();
+  /** How often everything was forgotten. */
+  #forgotten = 0;
 
   constructor(model: VisionModel, spec: ImageSpec) {
     this.#model = model;
@@ -29,7 +31,27 @@ export class ImageEncoder {
     return this.#model.tokens;
   }
 
+  /** What was encoded so far is not used again: the model now computes a little differently. */
+  forget(): void {
+    this.#known.clear();
+    this.#forgotten += 1;
+  }
+
   async encode(inputs: readonly ModelInput[], signal: AbortSignal): Promise<ImageTokens[]> {
+    for (;;) {
+      const before = this.#forgotten;
+      const found = await this.#encode(inputs, signal);
+      // All images of a call come from the same model.
+      if (this.#forgotten !== before) continue;
+      for (const [key, image] of found.known) this.#keep(key, image);
+      return found.images;
+    }
+  }
+
+  async #encode(
+    inputs: readonly ModelInput[],
+    signal: AbortSignal,
+  ): Promise<{ readonly images: ImageTokens[]; readonly known: ReadonlyMap<string, ImageTokens> }> {
     const keys = inputs.map(({ pixels }) => createHash("sha256").update(pixels).digest("base64"));
     const found = new Map<string, ImageTokens>();
     for (const key of keys) {
@@ -46,8 +68,7 @@ export class ImageEncoder {
       const values = await this.#model.encode(pixels, some.length, signal);
       for (const [index, key] of some.entries()) found.set(key, this.#image(values, index));
     }
-    for (const [key, image] of found) this.#keep(key, image);
-    return keys.map((key) => found.get(key)!);
+    return { images: keys.map((key) => found.get(key)!), known: found };
   }
 
   #image(values: Float32Array, index: number): ImageTokens {

@@ -12,6 +12,8 @@ export interface ModelSources {
   readonly weightBytes: () => Promise<number>;
   readonly language: LanguageModelInput;
   readonly vision: Omit<VisionModelSource, "hidden">;
+  /** Called when the image encoder has left its card: it computes a little differently from then on. */
+  readonly imagesMoved: () => void;
 }
 
 /** The models of a pack where the settings want them. */
@@ -20,6 +22,8 @@ export interface OpenedModels {
   readonly vision: VisionModel;
   /** What the language model runs on now: "cpu" from the moment it has left its card. */
   readonly provider: string;
+  /** How often a part has left its card. */
+  readonly moves: number;
   /** What answers must say of it. */
   readonly notes: readonly string[];
 }
@@ -30,6 +34,7 @@ export async function openModels(chosen: ChosenProvider, sources: ModelSources):
   const onCpu = { ...chosen, provider: null };
   const notes = [...(chosen.notes ?? [])];
   let provider = chosen.name;
+  let moves = 0;
   const openLanguage = () => runtime.openLanguage(sources.language, chosen);
   const openLanguageOnCpu = () =>
     prepared === null
@@ -39,6 +44,7 @@ export async function openModels(chosen: ChosenProvider, sources: ModelSources):
     openOnCpu: openLanguageOnCpu,
     moved: () => {
       provider = "cpu";
+      moves += 1;
       notes.push(leftCard("the model"));
       outOfMemory();
     },
@@ -58,6 +64,8 @@ export async function openModels(chosen: ChosenProvider, sources: ModelSources):
     const visionSpare = {
       openOnCpu: () => runtime.openVision(source, onCpu),
       moved: () => {
+        moves += 1;
+        sources.imagesMoved();
         notes.push(leftCard("the image encoder"));
         outOfMemory();
       },
@@ -72,6 +80,9 @@ export async function openModels(chosen: ChosenProvider, sources: ModelSources):
       notes,
       get provider() {
         return provider;
+      },
+      get moves() {
+        return moves;
       },
     };
   } catch (thrown) {

@@ -61,7 +61,10 @@ export class SpareLanguageModel implements LanguageModel {
   }
 
   createCache(): Cache {
-    const cache = new MovingCache(this.hidden, () => this.#caches.delete(cache));
+    const cache = new MovingCache(this.hidden, {
+      onDevice: () => this.#onDevice,
+      forgotten: () => this.#caches.delete(cache),
+    });
     this.#caches.add(cache);
     return cache;
   }
@@ -116,20 +119,30 @@ interface Read {
   readonly images: readonly TokenSpan[];
 }
 
-/** The cache of the model in use, and what it was filled with as long as that may have to be read again. */
+/** Some tokens that a cache is filled with: read, or taken over from another one, of which the first are kept. */
+type Filling =
+  | ({ readonly type: "read"; readonly tokens: number } & Read)
+  | { readonly type: "copied"; readonly tokens: number; readonly copied: CachedTokens };
+
+interface CacheOwner {
+  readonly onDevice: () => boolean;
+  readonly forgotten: () => void;
+}
+
+/** The cache of the model in use, and what it is to be filled with: all of it as long as the model may leave its card. */
 class MovingCache implements Cache {
   readonly #hidden: number;
-  readonly #forgotten: () => void;
+  readonly #owner: CacheOwner;
   #inner: Cache | null = null;
-  #reads: Read[] = [];
+  #fillings: Filling[] = [];
 
-  constructor(hidden: number, forgotten: () => void) {
+  constructor(hidden: number, owner: CacheOwner) {
     this.#hidden = hidden;
-    this.#forgotten = forgotten;
+    this.#owner = owner;
   }
 
   get length(): number {
-    return this.#inner?.length ?? this.#readTokens();
+    return this.#inner?.length ?? this.#fillings.reduce((sum, { tokens }) => sum + tokens, 0);
   }
 
   truncate(length: number): void {
@@ -137,40 +150,41 @@ class MovingCache implements Cache {
     this.#cut(length);
   }
 
+  /** Nothing of the card's: it could not be taken along. */
   copy(from: number, to: number): CachedTokens | null {
-    return this.#inner?.copy(from, to) ?? null;
+    return this.#owner.onDevice() ? null : (this.#inner?.copy(from, to) ?? null);
   }
 
   append(copied: CachedTokens): void {
-    this.#inner?.append(copied);
+    if (this.#inner) this.#inner.append(copied);
+    else this.#fillings.push({ type: "copied", tokens: copied.tokens, copied });
   }
 
   async dispose(): Promise<void> {
-    this.#forgotten();
-    this.#reads = [];
+    this.#owner.forgotten();
+    this.#fillings = [];
     await this.#inner?.dispose();
     this.#inner = null;
   }
 
-  /** The cache in `model`, filled with what was read. A stop leaves everything to be read at the next call. */
+  /** The cache in `model`, filled as it was. A stop leaves everything to be filled in at the next call. */
   async enter(model: LanguageModel, signal: AbortSignal): Promise<Cache> {
     if (this.#inner) return this.#inner;
     const inner = model.createCache();
     try {
-      if (this.#reads.length > 0)
-        await model.forward({ cache: inner, ...this.#together(), rows: [] }, signal);
+      await this.#fill(model, inner, signal);
     } catch (thrown) {
       await inner.dispose();
       throw thrown;
     }
-    this.#reads = [];
+    this.#fillings = [];
     this.#inner = inner;
     return inner;
   }
 
   /** Of a model on the card: what was read with it. */
   note({ embeddings, images = [] }: Omit<Read, "images"> & Partial<Read>): void {
-    this.#reads.push({ embeddings, images });
+    this.#fillings.push({ type: "read", tokens: embeddings.length / this.#hidden, embeddings, images });
   }
 
   async leave(): Promise<void> {
@@ -179,29 +193,45 @@ class MovingCache implements Cache {
     await inner?.dispose();
   }
 
-  #readTokens(): number {
-    return this.#reads.reduce((sum, { embeddings }) => sum + embeddings.length / this.#hidden, 0);
+  /** What was read in one piece is read in one run again. */
+  async #fill(model: LanguageModel, inner: Cache, signal: AbortSignal): Promise<void> {
+    const left = [...this.#fillings];
+    while (left.length > 0) {
+      const next = left.findIndex(({ type }) => type === "copied");
+      const reads = left.splice(0, next < 0 ? left.length : next);
+      if (reads.length > 0) {
+        await model.forward({ cache: inner, ...this.#together(reads), rows: [] }, signal);
+      }
+      const [taken] = left.splice(0, 1);
+      if (taken?.type !== "copied") continue;
+      const end = inner.length + taken.tokens;
+      inner.append(taken.copied);
+      inner.truncate(end);
+    }
   }
 
   #cut(length: number): void {
     let left = length;
-    this.#reads = this.#reads.flatMap((read) => {
-      const tokens = Math.min(left, read.embeddings.length / this.#hidden);
+    this.#fillings = this.#fillings.flatMap((filling): Filling[] => {
+      const tokens = Math.min(left, filling.tokens);
       left -= tokens;
       if (tokens <= 0) return [];
-      const embeddings = read.embeddings.subarray(0, tokens * this.#hidden);
-      return [{ embeddings, images: read.images.filter(({ end }) => end <= tokens) }];
+      if (filling.type === "copied") return [{ ...filling, tokens }];
+      const embeddings = filling.embeddings.subarray(0, tokens * this.#hidden);
+      return [{ ...filling, tokens, embeddings, images: filling.images.filter(({ end }) => end <= tokens) }];
     });
   }
 
-  #together(): Read {
-    const embeddings = new Float32Array(this.#readTokens() * this.#hidden);
+  #together(fillings: readonly Filling[]): Read {
+    const tokens = fillings.reduce((sum, filling) => sum + filling.tokens, 0);
+    const embeddings = new Float32Array(tokens * this.#hidden);
     const images: TokenSpan[] = [];
     let at = 0;
-    for (const read of this.#reads) {
-      embeddings.set(read.embeddings, at * this.#hidden);
-      for (const { first, end } of read.images) images.push({ first: first + at, end: end + at });
-      at += read.embeddings.length / this.#hidden;
+    for (const filling of fillings) {
+      if (filling.type !== "read") continue;
+      embeddings.set(filling.embeddings, at * this.#hidden);
+      for (const { first, end } of filling.images) images.push({ first: first + at, end: end + at });
+      at += filling.tokens;
     }
     return { embeddings, images };
   }

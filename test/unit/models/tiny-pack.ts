@@ -104,6 +104,7 @@ export async function openTinyPack(): Promise<LoadedPack> {
     summary: tinySummary,
     folder: "",
     provider: "cpu",
+    moves: 0,
     notes: [],
     language,
     readers,

@@ -50,3 +50,29 @@ test("many images are encoded a few at a time and come back in order", async () 
   expect(found.map(({ values }) => Math.round(values[0]! * 255))).toEqual([...Array(11).keys()]);
   expect(model.seen).toEqual([4, 4, 3]);
 });
+
+test("what was encoded before the model was changed is not used again, nor together with what came after", async () => {
+  const model = summing();
+  const { encode } = model;
+  let slant = 0;
+  model.encode = async (...given) => (await encode(...given)).map((value) => value + slant);
+  const encoder = new ImageEncoder(model, spec);
+  const [before] = await encoder.encode([input(0, 0)], never);
+  encoder.forget();
+  slant = 1;
+  const [after] = await encoder.encode([input(0, 0)], never);
+  expect([before!.values[0], after!.values[0]]).toEqual([0, 1]);
+  // The model is changed while the second of three batches is encoded.
+  const inputs = Array.from({ length: 11 }, (_, i) => input(0, i + 1));
+  model.encode = async (...given) => {
+    const values = await encode(...given);
+    if (model.seen.length === 4) {
+      encoder.forget();
+      slant = 2;
+    }
+    return values.map((value) => value + slant);
+  };
+  const found = await encoder.encode(inputs, never);
+  expect(found.map(({ values }) => Math.floor(values[0]!))).toEqual(inputs.map(() => 2));
+  expect((await encoder.encode([inputs[0]!], never))[0]).toBe(found[0]);
+});

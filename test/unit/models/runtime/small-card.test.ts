@@ -2,12 +2,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Answer } from "../../../../core/question.ts";
+import { appError } from "../../../../core/errors.ts";
+import type { Answer, AnswerEvent, Question, Sentence } from "../../../../core/question.ts";
 import { answer } from "../../../../models/answer.ts";
 import { openPack } from "../../../../models/open-pack.ts";
 import { findPacks } from "../../../../models/pack/read-pack.ts";
 import type { LanguageModel } from "../../../../models/runtime/backend.ts";
 import { SpareLanguageModel } from "../../../../models/runtime/spare-models.ts";
+import type { SessionOptions } from "../../../../models/runtime/engine.ts";
 import type { Runtime } from "../../../../models/runtime/runtime.ts";
 import { limitCard, smallCard, smallCardRuntime } from "../small-card.ts";
 import { tiny } from "../tiny-decoder.ts";
@@ -104,6 +106,35 @@ describe("a language model whose card has too little memory", () => {
     await model.dispose();
   });
 
+  test("gives away what it read once it is on the processor, to conversations that begin or wait there", async () => {
+    const model = await open(() => undefined);
+    const [cache, waiting] = [model.createCache(), model.createCache()];
+    const beginning = await model.embed(ids(20), never);
+    await model.forward({ cache: waiting, embeddings: beginning, rows: [] }, never);
+    expect(waiting.copy(0, 10)).toBeNull();
+    const embeddings = await model.embed(ids(250), never);
+    await model.forward({ cache, embeddings, rows: [] }, never);
+
+    const fresh = model.createCache();
+    fresh.append(cache.copy(0, 100)!);
+    expect(fresh.length).toBe(100);
+    fresh.truncate(60);
+    waiting.truncate(12);
+    waiting.append(cache.copy(12, 60)!);
+    const expected = model.createCache();
+    await model.forward({ cache: expected, embeddings: await model.embed(ids(60), never), rows: [] }, never);
+    const next = await model.embed([7, 11], never);
+    const right = await model.forward({ cache: expected, embeddings: next, rows: [0, 1] }, never);
+    for (const one of [fresh, waiting]) {
+      expect(one.length).toBe(60);
+      const found = await model.forward({ cache: one, embeddings: next, rows: [0, 1] }, never);
+      expect(largestDifference(found, right)).toBeLessThan(1e-4);
+      expect(one.length).toBe(62);
+    }
+    for (const one of [cache, waiting, fresh, expected]) await one.dispose();
+    await model.dispose();
+  });
+
   test("a stop while it is read again loses nothing", async () => {
     const controller = new AbortController();
     const model = await open(() => controller.abort());
@@ -123,11 +154,18 @@ describe("a language model whose card has too little memory", () => {
 
 describe("a pack on a card with too little memory", () => {
   const chosen = (given: Runtime) => ({ name: "small-card", ...onCard, runtime: given });
-  async function asked(given: Runtime, provider: Partial<ReturnType<typeof chosen>> = {}): Promise<Answer> {
+  interface Asked {
+    readonly provider?: { readonly name: string; readonly provider: null };
+    readonly question?: Partial<Question>;
+    readonly told?: (event: AnswerEvent) => void;
+  }
+  async function asked(given: Runtime, options: Asked = {}): Promise<Answer> {
+    const { provider = {}, question = { seed: 4, temperature: 1 }, told } = options;
     const [installed] = await findPacks([folder], never);
     const pack = await openPack(installed!, { ...chosen(given), ...provider }, never);
     try {
-      for await (const event of answer(packsOf(pack), tinyRequest({ seed: 4, temperature: 1 }), never)) {
+      for await (const event of answer(packsOf(pack), tinyRequest(question), never)) {
+        told?.(event);
         if (event.type === "done") return event.answer;
       }
       throw new Error("no answer");
@@ -135,16 +173,109 @@ describe("a pack on a card with too little memory", () => {
       await pack.dispose();
     }
   }
+  const onProcessor = { name: "cpu", ...cpu };
 
   test("answers as the processor does, says so, and names what it ran on", async () => {
     const opened: string[] = [];
     const found = await asked(await smallCardRuntime(opened));
     expect(opened).toContain("language on small-card");
     expect(opened).toContain("language on cpu");
-    const right = await asked(runtime, { name: "cpu", ...cpu } as never);
+    const right = await asked(runtime, { provider: onProcessor });
     expect(found.answer).toEqual(right.answer);
     expect(found.provider).toBe("cpu");
     expect(found.warnings.join()).toContain("too little memory for the model");
     expect(right.warnings.join()).not.toContain("memory");
   });
+
+  const question = { choices: ["yes", "no"], ground: true, groundBudgetSeconds: 3600 };
+  const numbersOf = ({ answer: { sentences } }: Answer): number[] => {
+    const [{ probability, reliance, maps }] = sentences as [Sentence];
+    return [probability!, reliance!.nats, reliance!.alone_nats, ...maps.flatMap(({ values }) => values)];
+  };
+
+  test.each([["language"], ["vision"], ["language", "vision"]] as const)(
+    "that fails in the middle of the evidence has all of it measured again (%s %s)",
+    async (...parts) => {
+      const card = slantedCard(runtime, {});
+      let before = { ...card.calls };
+      const told = (event: AnswerEvent) => {
+        if (event.type === "evidence" && event.sentence.maps.length === 0) before = { ...card.calls };
+      };
+      const slanted = await asked(card, { question, told });
+      expect(card.calls.language).toBeGreaterThan(before.language + 2);
+      expect(card.calls.vision).toBeGreaterThan(before.vision + 2);
+      expect(slanted.warnings.join()).not.toContain("memory");
+
+      const limits = (of: (part: (typeof parts)[number]) => number) =>
+        Object.fromEntries(parts.map((part) => [part, of(part)]));
+      // As where these parts had left the card before the first image was read.
+      const right = await asked(
+        slantedCard(
+          runtime,
+          limits(() => 0),
+        ),
+        { question },
+      );
+      expect(largestDifference(numbersOf(slanted), numbersOf(right))).toBeGreaterThan(1e-4);
+      const found = await asked(
+        slantedCard(
+          runtime,
+          limits((part) => before[part] + 2),
+        ),
+        { question },
+      );
+      expect(largestDifference(numbersOf(found), numbersOf(right))).toBeLessThan(1e-5);
+      expect(found.answer.text).toBe(right.answer.text);
+      expect(found.warnings.join()).toContain("measured again from its beginning");
+      expect(found.warnings.filter((warning) => warning.includes("too little memory for"))).toHaveLength(
+        parts.length,
+      );
+    },
+  );
 });
+
+/** Calls after which a part has no memory left; absent: there is always enough. */
+interface CardLimits {
+  readonly language?: number;
+  readonly vision?: number;
+}
+
+/** A card whose numbers are not quite those of the processor. */
+function slantedCard(given: Runtime, limits: CardLimits): Runtime & { readonly calls: Required<CardLimits> } {
+  const calls = { language: 0, vision: 0 };
+  const slanted = async (part: keyof CardLimits, compute: () => Promise<Float32Array>) => {
+    if (calls[part] >= (limits[part] ?? Infinity)) throw appError("out-of-memory", "The card is full.");
+    calls[part] += 1;
+    return (await compute()).map((value) => value * 1.05);
+  };
+  const onProcessor = (options: SessionOptions) => ({ ...options, provider: null });
+  return {
+    ...given,
+    calls,
+    async openLanguage(source, options) {
+      const model = await given.openLanguage(source, onProcessor(options));
+      if (options.provider === null) return model;
+      const { hidden, vocabulary, contextLength } = model;
+      return {
+        hidden,
+        vocabulary,
+        contextLength,
+        createCache: () => model.createCache(),
+        embed: (tokens, signal) => model.embed(tokens, signal),
+        forward: (request, signal) => slanted("language", () => model.forward(request, signal)),
+        dispose: () => model.dispose(),
+      };
+    },
+    async openVision(source, options) {
+      const model = await given.openVision(source, onProcessor(options));
+      if (options.provider === null) return model;
+      const { tokens, hidden } = model;
+      return {
+        tokens,
+        hidden,
+        encode: (pixels, count, signal) => slanted("vision", () => model.encode(pixels, count, signal)),
+        dispose: () => model.dispose(),
+      };
+    },
+  };
+}
