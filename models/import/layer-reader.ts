@@ -97,11 +97,11 @@ export class LayerReader {
   }
 }
 
-/** Where the runs over a text end: a text is read as prompts are (models/runtime/language-model.ts). */
-export function runEnds(tokens: number, chunk: number): number[] {
+/** Where the runs over a text end, which are as long as those of a prompt (models/runtime/language-model.ts). */
+export function runEnds(tokens: number, most: number): number[] {
   const ends: number[] = [];
   for (let end = 0; end < tokens;) {
-    end = end + chunk >= tokens - 1 ? tokens : end + chunk;
+    end = end + most >= tokens - 1 ? tokens : end + most;
     ends.push(end);
   }
   return ends;

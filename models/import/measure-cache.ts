@@ -1,7 +1,7 @@
 import { AppError, appError, throwIfAborted } from "../../core/errors.ts";
 import { parseGraph } from "../pack/graph-references.ts";
 import type { Engine, GraphSource } from "../runtime/engine.ts";
-import { runOnce } from "../runtime/language-model.ts";
+import { runOnce, stoppableTokens } from "../runtime/language-model.ts";
 import { type CacheHeads, cacheScales, type CacheScales, inBytes, largerScales } from "./int8-cache.ts";
 import { type LayerGraph, layerGraph } from "./layer-graph.ts";
 import { LayerReader, type LayerSource, runEnds, type TextStates } from "./layer-reader.ts";
@@ -82,11 +82,12 @@ async function readOn(
   { graph, texts }: LayerWork,
   signal: AbortSignal,
 ): Promise<CacheScales> {
+  const run = Math.min(decoder.engine.chunk, stoppableTokens(decoder.hidden));
   const reader = await LayerReader.open(layerSource(decoder, "float32"), graph);
   try {
     const all: CacheScales[] = [];
     for (const [at, text] of texts.entries()) {
-      const { states, kept } = await reader.read(text, runEnds(text.tokens, decoder.engine.chunk), signal);
+      const { states, kept } = await reader.read(text, runEnds(text.tokens, run), signal);
       texts[at] = states;
       all.push(cacheScales(kept, decoder.heads));
     }

@@ -24,6 +24,17 @@ export const meditron7b: DecoderShape = {
   max_position_embeddings: 2048,
 };
 
+/** MEDITRON-70B's, of which some layers fit on a disk: the widest that there is. */
+const meditron70b: DecoderShape = {
+  hidden_size: 8192,
+  intermediate_size: 28_672,
+  num_hidden_layers: 80,
+  num_attention_heads: 64,
+  num_key_value_heads: 8,
+  vocab_size: 32_017,
+  max_position_embeddings: 4096,
+};
+
 /** The language model of an 8B MultiMeditron: Llama 3.1's. */
 export const llama31: DecoderShape = {
   hidden_size: 4096,
@@ -50,6 +61,7 @@ const narrow: DecoderShape = {
 export const shapes = {
   narrow: { decoder: narrow, vision: false },
   "meditron-7b": { decoder: meditron7b, vision: false },
+  "meditron-70b": { decoder: meditron70b, vision: false },
   "multimeditron-8b": { decoder: llama31, vision: true },
 } as const;
 export type ShapeName = keyof typeof shapes;

@@ -6,7 +6,7 @@ import { checkpointBytes, type ShapeName, shapes } from "./make-checkpoint.ts";
 import { runStep, type Step } from "./steps.ts";
 
 /**
- * node scripts/run-ts.mjs test/bench/models/run.ts [--shape meditron-7b|multimeditron-8b] [--layers 32] [--words N]
+ * node scripts/run-ts.mjs test/bench/models/run.ts [--shape meditron-7b|meditron-70b|multimeditron-8b] [--layers 32] [--words N]
  *   [--kv-cache int8] [--folder DIR] [--threads 2]
  *
  * Makes a checkpoint of this shape with random weights, imports it, loads the pack and says some tokens; each part in a
