@@ -84,8 +84,13 @@ function addHead(builder: GraphBuilder, { config, normed, head }: HeadSpec): voi
     inputs: [rows, "logit_rows"],
     attributes: { axis: int(0) },
   });
-  if (config.logitCap === 0) multiply(builder, head, { name: "logits", input: wanted });
-  else addCap(builder, config.logitCap, multiply(builder, head, { name: "head/logits", input: wanted }));
+  if (config.logitCap === 0) multiply(builder, head, { name: "logits", input: wanted, rank: 2 });
+  else
+    addCap(
+      builder,
+      config.logitCap,
+      multiply(builder, head, { name: "head/logits", input: wanted, rank: 2 }),
+    );
 }
 
 /** cap × tanh(logits ÷ cap) */

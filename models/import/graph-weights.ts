@@ -283,10 +283,10 @@ export function bytesOf(array: Float32Array | Uint16Array): Uint8Array {
 export function multiply(
   builder: GraphBuilder,
   matrix: StoredMatrix,
-  use: { readonly name: string; readonly input: string },
+  use: { readonly name: string; readonly input: string; readonly rank?: 2 | 3 },
 ): string {
   if (matrix.type === "integer") return multiplyInteger(builder, matrix, use);
-  if (matrix.type === "float16") return multiplyHalf(builder, matrix, use);
+  if (matrix.type === "float16") return multiplyHalf(builder, matrix, { rank: 3, ...use });
   const { rows, columns } = matrix.shape;
   const weight = builder.external(
     { name: matrix.name, type: "float32", shape: [rows, columns] },

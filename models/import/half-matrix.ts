@@ -1,6 +1,6 @@
 import { appError } from "../../core/errors.ts";
 import { TensorProto_DataType as DataType } from "../onnx/onnx-proto.ts";
-import { int, ints, type ExternalData, type GraphBuilder } from "./graph-builder.ts";
+import { int, ints, type ExternalData, type GraphBuilder, type NodeSpec } from "./graph-builder.ts";
 import { floatToHalf } from "./half-float.ts";
 import type { MatrixShape } from "./quantise.ts";
 
@@ -42,7 +42,11 @@ export async function* halves(
   chunks: AsyncIterable<Float32Array>,
   source: string,
 ): AsyncGenerator<Uint16Array, void, void> {
-  for await (const chunk of chunks) yield Uint16Array.from(chunk, (value) => toHalf(value, source));
+  for await (const chunk of chunks) {
+    const part = new Uint16Array(chunk.length);
+    for (let i = 0; i < part.length; i++) part[i] = toHalf(chunk[i] as number, source);
+    yield part;
+  }
 }
 
 export interface TurnedMatrix extends MatrixShape {
@@ -79,27 +83,58 @@ export async function* turnedHalves(
   }
 }
 
-/** `input` float32 [.., columns] × matrixᵀ → float32 [.., rows]. */
-export function multiplyHalf(
-  builder: GraphBuilder,
-  matrix: HalfMatrix,
-  use: { readonly name: string; readonly input: string },
-): string {
-  const input = cast(builder, { name: `${use.name}/in_half`, input: use.input, to: DataType.FLOAT16 });
-  const product = builder.node({
-    name: `${use.name}/product_half`,
-    op: "MatMul",
-    inputs: [input, turnedWeight(builder, matrix)],
-  });
-  return cast(builder, { name: use.name, input: product, to: DataType.FLOAT });
+export interface HalfUse {
+  readonly name: string;
+  readonly input: string;
+  /** Dimensions of the input: 3, or 2 where it is a list of rows. */
+  readonly rank: 2 | 3;
 }
 
-/** A head that is also the token embedding lies as that wants it, and is turned when it is loaded. */
-function turnedWeight(builder: GraphBuilder, matrix: HalfMatrix): string {
-  const weight = weightOf(builder, matrix);
-  if (matrix.turned) return weight;
-  const attributes = { perm: ints([1, 0]) };
-  return builder.node({ name: `${matrix.name}/turned`, op: "Transpose", inputs: [weight], attributes });
+/**
+ * Parts of the columns that are added by themselves. Kernels for WebGPU add in half precision, and what that loses grows
+ * with the number of products; the sums of the parts are added in float32. More parts take more memory with a prompt
+ * (docs/decisions/weights.md).
+ */
+function partCount(columns: number): number {
+  const wanted = columns > 2048 ? 8 : 4;
+  return columns % (4 * wanted) === 0 ? wanted : 1;
+}
+
+/** `input` float32 [.., columns] × matrixᵀ → float32 [.., rows]. */
+export function multiplyHalf(builder: GraphBuilder, matrix: HalfMatrix, use: HalfUse): string {
+  const { name, rank } = use;
+  const { rows, columns } = matrix.shape;
+  const parts = partCount(columns);
+  const input = cast(builder, { name: `${name}/in_half`, input: use.input, to: DataType.FLOAT16 });
+  const node = (part: string, spec: Pick<NodeSpec, "op" | "inputs" | "attributes">) =>
+    builder.node({ name: `${name}/${part}`, ...spec });
+  // [.., tokens, columns] to [.., parts, tokens, columns of a part]
+  const shape = [...(rank === 3 ? [0] : []), 0, parts, columns / parts];
+  const apart = node("apart", {
+    op: "Transpose",
+    inputs: [builder.reshape(`${name}/parts`, input, shape)],
+    attributes: { perm: ints(rank === 3 ? [0, 2, 1, 3] : [1, 0, 2]) },
+  });
+  const weight = turnedWeight(builder, matrix, [parts, columns / parts, rows]);
+  const product = node("product_half", { op: "MatMul", inputs: [apart, weight] });
+  const sums = cast(builder, { name: `${name}/part_sums`, input: product, to: DataType.FLOAT });
+  const axis = builder.constant(
+    { name: `half/axis${rank - 2}`, type: "int64", shape: [1] },
+    BigInt64Array.of(BigInt(rank - 2)),
+  );
+  return builder.node({ name, op: "ReduceSum", inputs: [sums, axis], attributes: { keepdims: int(0) } });
+}
+
+/** float16 [parts, columns of a part, rows]. A head that is also the token embedding is turned when it is loaded. */
+function turnedWeight(builder: GraphBuilder, matrix: HalfMatrix, shape: readonly number[]): string {
+  if (matrix.turned) return weightOf(builder, matrix, shape);
+  const turned = builder.node({
+    name: `${matrix.name}/turned`,
+    op: "Transpose",
+    inputs: [weightOf(builder, matrix, [matrix.shape.rows, matrix.shape.columns])],
+    attributes: { perm: ints([1, 0]) },
+  });
+  return builder.reshape(`${matrix.name}/parts`, turned, shape);
 }
 
 /** Rows of a matrix that is not turned, by number: `indices` int64 [n] → float32 [n, columns]. */
@@ -112,16 +147,14 @@ export function gatherHalf(
   const rows = builder.node({
     name: `${use.name}/half`,
     op: "Gather",
-    inputs: [weightOf(builder, matrix), use.indices],
+    inputs: [weightOf(builder, matrix, [matrix.shape.rows, matrix.shape.columns]), use.indices],
     attributes: { axis: int(0) },
   });
   return cast(builder, { name: use.name, input: rows, to: DataType.FLOAT });
 }
 
-function weightOf(builder: GraphBuilder, { name, shape, turned, values }: HalfMatrix): string {
-  const { rows, columns } = shape;
-  const lies = turned ? [columns, rows] : [rows, columns];
-  return builder.external({ name, type: "float16", shape: lies }, values);
+function weightOf(builder: GraphBuilder, { name, values }: HalfMatrix, shape: readonly number[]): string {
+  return builder.external({ name, type: "float16", shape }, values);
 }
 
 interface CastSpec {
