@@ -9,11 +9,17 @@ import { WeightFiles } from "../../../../models/import/weight-files.ts";
 import { TensorProto_DataType as DataType, type ModelProto } from "../../../../models/onnx/onnx-proto.ts";
 import { parseGraph } from "../../../../models/pack/graph-references.ts";
 import { readPack } from "../../../../models/pack/read-pack.ts";
+import type { LanguageModel } from "../../../../models/runtime/backend.ts";
 import { OrtLanguageModel } from "../../../../models/runtime/language-model.ts";
 import { PromptReader } from "../../../../models/runtime/prompt-reader.ts";
 import { runFailure } from "../../../../models/runtime/run-failure.ts";
 import { OrtVisionModel } from "../../../../models/runtime/vision-model.ts";
-import { cpu } from "../tiny-model.ts";
+import { openPreparedLanguage } from "../../../../models/runtime/open-prepared.ts";
+import { PreparedWeights } from "../../../../models/runtime/prepared-weights.ts";
+import { openCRuntime } from "../../../../models/runtime/runtime.ts";
+import { writeTinyLlama } from "../half-model.ts";
+import { tiny } from "../tiny-decoder.ts";
+import { cpu, runtimes } from "../tiny-model.ts";
 import {
   checkedPack,
   type ExpectedLanguage,
@@ -177,6 +183,45 @@ describe("the decoder's graph with 16-bit weights", () => {
       code: "provider-not-available",
       message: expect.stringContaining("on a graphics card only"),
     });
+  });
+});
+
+describe("16-bit weights on the processor", () => {
+  const ids = Array.from({ length: 40 }, (_, i) => (i * 13 + 5) % tiny.vocabulary);
+  const logits = async (model: LanguageModel) => {
+    const cache = model.createCache();
+    const embeddings = await model.embed(ids, never);
+    const [prompt, last] = [embeddings.subarray(0, -tiny.hidden), embeddings.subarray(-tiny.hidden)];
+    const first = await model.forward({ cache, embeddings: prompt, rows: [0, 20, 38] }, never);
+    const next = await model.forward({ cache, embeddings: last, rows: [0] }, never);
+    await cache.dispose();
+    await model.dispose();
+    return Float32Array.of(...first, ...next);
+  };
+
+  it.each(runtimes)("give nearly the numbers of float32 through $name", async ({ open }) => {
+    const runtime = await open();
+    const of = async (precision: "half" | "float32") => {
+      const source = await writeTinyLlama(path.join(work.path, precision), precision);
+      return logits(await runtime.openLanguage(source, cpu));
+    };
+    const difference = relativeDifference(await of("half"), await of("float32"));
+    expect(difference).toBeLessThan(3e-3);
+    // Weights of float32 that no half precision holds.
+    expect(difference).toBeGreaterThan(1e-5);
+  });
+
+  it("are prepared for the next loading, with the same numbers to the bit", async () => {
+    const source = await writeTinyLlama(path.join(work.path, "half"), "half");
+    const kept = path.join(work.path, "prepared");
+    const weights = new PreparedWeights({ folder: kept, version: "1.30.0", processor: "one" });
+    const prepared = { weights, digest: "ab".repeat(32), bytes: async () => 1000 };
+    const runtime = await openCRuntime();
+    const load = async () => logits(await openPreparedLanguage(runtime, { source, options: cpu }, prepared));
+    const first = await load();
+    await expect.poll(() => weights.find(prepared.digest), { timeout: 20_000 }).not.toBeNull();
+    expect(await load()).toEqual(first);
+    expect(await weights.find(prepared.digest)).not.toBeNull();
   });
 });
 

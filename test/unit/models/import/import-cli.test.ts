@@ -67,4 +67,26 @@ describe.skipIf(!existsSync(cli))("a MultiMeditron checkpoint", { timeout: 240_0
     expect(answer.answer.sentences.map(({ state }) => state)).toEqual(["uncalibrated"]);
     expect(answer.answer.sentences[0]?.reliance?.calibrated).toBeNull();
   });
+
+  it("with 16-bit weights gives the same answer on the processor as with 8 bits; other choices are refused by name", async () => {
+    const bases = path.join(source, "base-configs.json");
+    const image = path.join(folder.path, "image.png");
+    const answers: (string | undefined)[] = [];
+    for (const weights of ["16bit", "8bit"]) {
+      const names = ["--name", `of-${weights}`, "--weights", weights];
+      await run("models", "import", source, ...names, "--base-config", bases);
+      const question = ["--question", "Which side is marked?", "--choices", "left,right"];
+      const pack = ["--pack", `of-${weights}`, "--no-ground"];
+      answers.push(((await run("ask", image, ...question, ...pack)) as Answer).answer.text);
+    }
+    expect(answers[0]).toBe(answers[1]);
+    await expect(
+      run("models", "import", source, "--name", "no", "--weights", "12bit", "--base-config", bases),
+    ).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining("8bit or 16bit") });
+    const both = ["--weights", "16bit", "--kv-cache", "int8"];
+    await expect(
+      run("models", "import", source, "--name", "no", ...both, "--base-config", bases),
+    ).rejects.toMatchObject({ code: 4 });
+    expect(existsSync(path.join(folder.path, "data/packs/no"))).toBe(false);
+  });
 });
