@@ -13,6 +13,7 @@ import { carefulGraph } from "../careful-graph.ts";
 import { preparedFiles } from "../prepared-weights.ts";
 import { check, ortEnvironment, type OrtEnvironment, take, takeNumber } from "./environment.ts";
 import { callAsync, type OrtFunctions, type OutHandle, textAt } from "./functions.ts";
+import { giveBackFreedMemory } from "./freed-memory.ts";
 import type { Handle } from "./library.ts";
 import { DeviceMemory, type DeviceTensor } from "./device-memory.ts";
 import type { Tensor } from "./tensor.ts";
@@ -62,6 +63,7 @@ export class Session implements GraphSession {
             ]);
       check(functions, status);
       if (out[0] === null) throw appError("model-failed", "The model runtime gave no session.");
+      giveBackFreedMemory();
       return new Session(ort, out[0], options.provider?.memory ?? null);
     } finally {
       functions.ReleaseSessionOptions(native);
