@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -8,7 +8,9 @@ import { checkPack } from "../../../models/pack/read-pack.ts";
 import type { Pack } from "../../../models/pack/pack-schema.ts";
 import type { LanguageModel } from "../../../models/runtime/backend.ts";
 import type { GraphSource } from "../../../models/runtime/engine.ts";
-import { OrtLanguageModel } from "../../../models/runtime/language-model.ts";
+import { openPreparedLanguage } from "../../../models/runtime/open-prepared.ts";
+import { PreparedWeights, processorName } from "../../../models/runtime/prepared-weights.ts";
+import { openCRuntime } from "../../../models/runtime/runtime.ts";
 import { OrtVisionModel } from "../../../models/runtime/vision-model.ts";
 import { peakMemory } from "../app/memory.ts";
 import { makeCheckpoint, type ShapeRequest } from "./make-checkpoint.ts";
@@ -22,7 +24,8 @@ export type Step =
       readonly packs: string;
       readonly kvCache: KeyValuePrecision;
     }
-  | { readonly step: "run"; readonly pack: string; readonly threads: number };
+  /** `prepared`: the folder in which decoders are kept as they were prepared for this machine. */
+  | { readonly step: "run"; readonly pack: string; readonly threads: number; readonly prepared: string };
 
 const never = new AbortController().signal;
 
@@ -62,7 +65,7 @@ async function importStep({ folder, packs, kvCache }: Extract<Step, { step: "imp
 const prompt = 128;
 const tokens = 24;
 
-async function decodeStep({ pack, threads }: Extract<Step, { step: "run" }>) {
+async function decodeStep({ pack, threads, prepared }: Extract<Step, { step: "run" }>) {
   const checking = performance.now();
   const check = checkPack(pack, never);
   let step = await check.next();
@@ -73,12 +76,20 @@ async function decodeStep({ pack, threads }: Extract<Step, { step: "run" }>) {
   if (language === null) throw new Error("no language model");
   const loading = performance.now();
   const image = graphs.vision === null ? null : await openVision(opened.pack, graphs.vision, threads);
-  const model = await OrtLanguageModel.open(
-    { ...graphs, vocabulary: language.vocabulary, contextLength: language.context_length },
-    { provider: null, threads },
+  const runtime = await openCRuntime();
+  const options = { folder: prepared, version: runtime.version, processor: await processorName() };
+  const weights = new PreparedWeights(options);
+  const bytes = async () => opened.pack.files.reduce((sum, file) => sum + file.bytes, 0);
+  const { vocabulary, context_length: contextLength } = language;
+  const source = { ...graphs, vocabulary, contextLength };
+  const model = await openPreparedLanguage(
+    runtime,
+    { source, options: { provider: null, threads } },
+    { weights, digest: opened.digest, bytes },
   );
   const load_s = (performance.now() - loading) / 1000;
   const loaded_mib = process.memoryUsage.rss() / 2 ** 20;
+  const loaded_own_mib = ownMemory();
   const encoding: Record<string, number> = image === null ? {} : { image_s: await image.encode() };
   const cache = model.createCache();
   const ids = Array.from({ length: prompt }, (_, i) => (i * 7919) % language.vocabulary);
@@ -107,12 +118,18 @@ async function decodeStep({ pack, threads }: Extract<Step, { step: "run" }>) {
     load_s,
     ...encoding,
     loaded_mib,
+    loaded_own_mib,
     running_mib,
     prefill_tokens_per_s: prompt / prefill_s,
     decode_tokens_per_s: 1000 / median,
     stop_prefill_ms,
     stop_decode_ms,
   };
+}
+
+/** MiB that are not pages of files, which the system can take back (proc(5), RssAnon). */
+function ownMemory(): number {
+  return Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1024;
 }
 
 /** Milliseconds between an abort, at eight moments of a run over so many tokens, and its end; the longest. */
