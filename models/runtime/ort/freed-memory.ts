@@ -5,8 +5,8 @@ import { koffi } from "./koffi.ts";
 let trim: { readonly library: LibraryHandle; readonly call: (pad: number) => number } | null | undefined;
 
 /**
- * Gives the memory that loading a graph has freed back to the system, which glibc keeps for later (a tenth of what a large
- * model holds). Other systems and C libraries do so by themselves, or have no such function.
+ * Gives the memory that loading or closing a graph has freed back to the system, which glibc keeps for later: some 1.1 GB
+ * after a few loadings of the embedded pack. Other systems and C libraries do so by themselves, or have no such function.
  */
 export function giveBackFreedMemory(): void {
   if (trim === undefined) trim = mallocTrim();

@@ -140,6 +140,7 @@ export class Session implements GraphSession {
     this.device?.dispose();
     this.#ort.functions.ReleaseSession(this.#handle);
     this.#handle = null;
+    giveBackFreedMemory();
   }
 
   async #runNow(binding: Binding, signal: AbortSignal): Promise<void> {
