@@ -108,7 +108,7 @@ async function decodeStep({ pack, threads, prepared }: Extract<Step, { step: "ru
   }
   const running_mib = process.memoryUsage.rss() / 2 ** 20;
   await cache.dispose();
-  const stop_prefill_ms = await slowestStop(model, 512);
+  const stop_prefill_ms = await slowestStop(model, 128);
   const stop_decode_ms = await slowestStop(model, 1);
   await model.dispose();
   await image?.dispose();
