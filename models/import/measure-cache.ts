@@ -29,8 +29,8 @@ const checkedTokens = 64;
 
 /**
  * Yields the scales of one layer after another. All texts go through the decoder layer by layer: one layer is in memory
- * at a time, and of the texts what stands between two layers, 8 bytes for each token and value of its embedding (80 MB
- * for 1,200 tokens of a 70B model). Each layer then has to read some tokens with its cache in 8 bits.
+ * at a time, and of the texts what stands between two layers, 8 bytes for each token and value of its embedding (66 MB
+ * for 1,000 tokens of a 70B model). Each layer then has to read some tokens with its cache in 8 bits.
  * @throws not-supported where this decoder's attention cannot, cancelled, out-of-memory, model-failed
  */
 export async function* layerScales(

@@ -175,7 +175,7 @@ function decoderOf({ shape, layers, words }: ShapeRequest): DecoderShape {
 
 function plannedTensors(request: ShapeRequest): PlannedTensor[] {
   const decoder = decoderOf(request);
-  const language = tensorsOf(decoder);
+  const language = decoderTensors(decoder);
   if (!shapes[request.shape].vision) return language;
   return [
     ...language.map(({ name: tensor, shape }) => ({ name: `model.${tensor}`, shape })),
@@ -217,7 +217,7 @@ function clipTensors(hidden: number): PlannedTensor[] {
   return tensors;
 }
 
-function tensorsOf(shape: DecoderShape): PlannedTensor[] {
+export function decoderTensors(shape: DecoderShape): PlannedTensor[] {
   const { hidden_size: hidden, intermediate_size: inner, vocab_size: words } = shape;
   const keys = (hidden / shape.num_attention_heads) * shape.num_key_value_heads;
   const tensors: PlannedTensor[] = [{ name: "model.embed_tokens.weight", shape: [words, hidden] }];
