@@ -22,12 +22,10 @@ export type KeyValuePrecision = "float32" | "int8";
 const embedding = "model.embed_tokens.weight";
 const isTokenMatrix = (source: string) => source === embedding || source === "lm_head.weight";
 
-/** GGUF's types whose blocks have a minimum of their own: a whole zero would move every value by up to half a step. */
-const typesWithMinimum = new Set(["Q4_1", "Q4_K", "Q5_1", "Q5_K"]);
-
 export function importedPrecision(source: string, columns: number, storedAs?: string): Precision {
   if (isTokenMatrix(source) || columns % 32 !== 0) return eightBits(source, columns);
-  const zero = typesWithMinimum.has(storedAs ?? "") ? "shifted" : "asymmetric";
+  // Blocks of Q4_0 have a whole zero already; for all others the mean that its rounding takes from them costs much.
+  const zero = storedAs === "Q4_0" ? "asymmetric" : "shifted";
   return { type: "integer", bits: 4, block: 32, zero };
 }
 
