@@ -38,12 +38,12 @@ export interface LinearSpec {
 /** [.., columns] → [.., rows], the sources' outputs side by side. */
 export async function linear(scope: GraphScope, spec: LinearSpec): Promise<string> {
   const { builder, writer } = scope;
-  const [source = ""] = spec.sources;
+  const [first = ""] = spec.sources;
   const matrix = await writeMatrix(writer, {
     name: `${spec.name}.weight`,
     sources: spec.sources,
     shape: { rows: spec.rows, columns: spec.columns },
-    precision: scope.precision(source, spec.columns, writer.tensors.tensors.get(source)?.type),
+    precision: scope.precision(first, spec.columns, writer.tensors.tensors.get(first)?.type),
   });
   if (!spec.bias) return multiply(builder, matrix, { name: spec.name, input: spec.input });
   const product = multiply(builder, matrix, { name: `${spec.name}/product`, input: spec.input });

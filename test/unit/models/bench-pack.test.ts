@@ -11,7 +11,8 @@ test("a pack is measured with what its context holds, and progress is told", asy
   const pack = await openTinyPack();
   const events: EvaluationEvent[] = [];
   try {
-    for await (const event of benchPack({ ...pack, answering: pack }, { ...all, rounds: 1 }, never)) events.push(event);
+    for await (const event of benchPack({ ...pack, answering: pack }, { ...all, rounds: 1 }, never))
+      events.push(event);
   } finally {
     await pack.dispose();
   }
