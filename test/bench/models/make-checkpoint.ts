@@ -87,10 +87,11 @@ const poolValues = 4 * 1024 * 1024;
 
 const gridBlock = 32;
 
-/** A whole number of steps from -8 to 7, of which each block has a -8. */
+/** A whole number of steps from -8 to 7, of which each block has both. */
 function onGrid(value: number, inBlock: number): number {
   const step = 2 ** -7;
-  return step * (inBlock === 0 ? -8 : Math.max(-8, Math.min(7, Math.round(value / step))));
+  const ends = [-8, 7];
+  return step * (ends[inBlock] ?? Math.max(-8, Math.min(7, Math.round(value / step))));
 }
 
 /** Bytes of a checkpoint, without its settings. */
