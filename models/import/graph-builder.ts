@@ -111,6 +111,11 @@ export class GraphBuilder {
     return spec.outputs?.[0] ?? spec.name;
   }
 
+  /** `input` as another element type. */
+  cast(name: string, input: string, to: DataType): string {
+    return this.node({ name, op: "Cast", inputs: [input], attributes: { to: int(to) } });
+  }
+
   /** 0 keeps a dimension as it is, -1 takes what is left. */
   reshape(name: string, input: string, shape: readonly number[]): string {
     const spec = { name: `shape/${shape.join("x")}`, type: "int64", shape: [shape.length] } as const;

@@ -105,7 +105,7 @@ export function multiplyHalf(builder: GraphBuilder, matrix: HalfMatrix, use: Hal
   const { name, rank } = use;
   const { rows, columns } = matrix.shape;
   const parts = partCount(columns);
-  const input = cast(builder, { name: `${name}/in_half`, input: use.input, to: DataType.FLOAT16 });
+  const input = builder.cast(`${name}/in_half`, use.input, DataType.FLOAT16);
   const node = (part: string, spec: Pick<NodeSpec, "op" | "inputs" | "attributes">) =>
     builder.node({ name: `${name}/${part}`, ...spec });
   // [.., tokens, columns] to [.., parts, tokens, columns of a part]
@@ -117,7 +117,7 @@ export function multiplyHalf(builder: GraphBuilder, matrix: HalfMatrix, use: Hal
   });
   const weight = turnedWeight(builder, matrix, [parts, columns / parts, rows]);
   const product = node("product_half", { op: "MatMul", inputs: [apart, weight] });
-  const sums = cast(builder, { name: `${name}/part_sums`, input: product, to: DataType.FLOAT });
+  const sums = builder.cast(`${name}/part_sums`, product, DataType.FLOAT);
   const axis = builder.constant(
     { name: `half/axis${rank - 2}`, type: "int64", shape: [1] },
     BigInt64Array.of(BigInt(rank - 2)),
@@ -150,19 +150,9 @@ export function gatherHalf(
     inputs: [weightOf(builder, matrix, [matrix.shape.rows, matrix.shape.columns]), use.indices],
     attributes: { axis: int(0) },
   });
-  return cast(builder, { name: use.name, input: rows, to: DataType.FLOAT });
+  return builder.cast(use.name, rows, DataType.FLOAT);
 }
 
 function weightOf(builder: GraphBuilder, { name, values }: HalfMatrix, shape: readonly number[]): string {
   return builder.external({ name, type: "float16", shape }, values);
-}
-
-interface CastSpec {
-  readonly name: string;
-  readonly input: string;
-  readonly to: DataType;
-}
-
-function cast(builder: GraphBuilder, { name, input, to }: CastSpec): string {
-  return builder.node({ name, op: "Cast", inputs: [input], attributes: { to: int(to) } });
 }

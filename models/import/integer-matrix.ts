@@ -1,4 +1,5 @@
 import { appError } from "../../core/errors.ts";
+import { TensorProto_DataType as DataType } from "../onnx/onnx-proto.ts";
 import { int, type ExternalData, type GraphBuilder } from "./graph-builder.ts";
 import type { StoredMatrix } from "./graph-weights.ts";
 import { finerOffset, kernelColumns } from "./quantise.ts";
@@ -120,34 +121,32 @@ export function gatherInteger(
             ),
           }),
         });
-  const numbers = cast(builder, `${use.name}/numbers`, bytes);
+  const numbers = builder.cast(`${use.name}/numbers`, bytes, DataType.FLOAT);
   const middle = builder.constant(
     { name: `${use.name}/middle`, type: "float32", shape: [] },
     Float32Array.of(middleOf(matrix)),
   );
   const centred = builder.node({ name: `${use.name}/centred`, op: "Sub", inputs: [numbers, middle] });
   const blocks = columns / scheme.block;
-  const inBlocks = reshape(builder, `${use.name}/blocks`, {
-    input: centred,
-    shape: [-1, blocks, scheme.block],
-  });
+  const inBlocks = builder.reshape(`${use.name}/blocks`, centred, [-1, blocks, scheme.block]);
   const scales = builder.node({
     name: `${use.name}/scales`,
     op: "Mul",
     inputs: [
-      cast(builder, `${use.name}/scale_numbers`, gather("scale_bytes", scaleBytes(builder, matrix))),
-      cast(builder, `${use.name}/step_numbers`, gather("steps", steps(builder, matrix))),
+      builder.cast(
+        `${use.name}/scale_numbers`,
+        gather("scale_bytes", scaleBytes(builder, matrix)),
+        DataType.FLOAT,
+      ),
+      builder.cast(`${use.name}/step_numbers`, gather("steps", steps(builder, matrix)), DataType.FLOAT),
     ],
   });
   const scaled = builder.node({
     name: `${use.name}/scaled`,
     op: "Mul",
-    inputs: [
-      inBlocks,
-      reshape(builder, `${use.name}/block_scales`, { input: scales, shape: [-1, blocks, 1] }),
-    ],
+    inputs: [inBlocks, builder.reshape(`${use.name}/block_scales`, scales, [-1, blocks, 1])],
   });
-  return reshape(builder, use.name, { input: scaled, shape: [-1, columns] });
+  return builder.reshape(use.name, scaled, [-1, columns]);
 }
 
 /** [rows, blocks, bytes of a block], the layout of MatMulNBits. */
@@ -167,7 +166,7 @@ function kernelValues(builder: GraphBuilder, matrix: IntegerMatrix): string {
     low: plane(builder, matrix, { part: "low", width: columns / 4, data: lowPlane(matrix) }),
   });
   const bytes = withFiner(builder, matrix, { name: `${name}.all`, indices: null, bytes: coarse });
-  return reshape(builder, `${name}.bytes`, { input: bytes, shape: [shape.rows, blocks, block] });
+  return builder.reshape(`${name}.bytes`, bytes, [shape.rows, blocks, block]);
 }
 
 /**
@@ -275,34 +274,18 @@ function kernelScales(builder: GraphBuilder, matrix: IntegerMatrix): string {
     name: `${name}.scales`,
     op: "Mul",
     inputs: [
-      cast(builder, `${name}.scale_numbers`, scaleBytes(builder, matrix)),
-      cast(builder, `${name}.step_numbers`, steps(builder, matrix)),
+      builder.cast(`${name}.scale_numbers`, scaleBytes(builder, matrix), DataType.FLOAT),
+      builder.cast(`${name}.step_numbers`, steps(builder, matrix), DataType.FLOAT),
     ],
   });
   const times = scheme.block / kernelBlock(matrix);
   if (times === 1) return scales;
   const blocks = shape.columns / scheme.block;
-  const apart = reshape(builder, `${name}.scales_apart`, { input: scales, shape: [shape.rows, blocks, 1] });
+  const apart = builder.reshape(`${name}.scales_apart`, scales, [shape.rows, blocks, 1]);
   const size = builder.constant(
     { name: `${name}.repeats`, type: "int64", shape: [3] },
     BigInt64Array.of(1n, 1n, BigInt(times)),
   );
   const repeated = builder.node({ name: `${name}.scales_repeated`, op: "Expand", inputs: [apart, size] });
-  return reshape(builder, `${name}.scales_all`, { input: repeated, shape: [shape.rows, blocks * times] });
-}
-
-function cast(builder: GraphBuilder, name: string, input: string): string {
-  return builder.node({ name, op: "Cast", inputs: [input], attributes: { to: int(1) } });
-}
-
-function reshape(
-  builder: GraphBuilder,
-  name: string,
-  to: { readonly input: string; readonly shape: readonly number[] },
-): string {
-  const shape = builder.constant(
-    { name: `shape/${to.shape.join("x")}`, type: "int64", shape: [to.shape.length] },
-    BigInt64Array.from(to.shape, BigInt),
-  );
-  return builder.node({ name, op: "Reshape", inputs: [to.input, shape] });
+  return builder.reshape(`${name}.scales_all`, repeated, [shape.rows, blocks * times]);
 }
