@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import { appError, throwIfAborted } from "../core/errors.ts";
+import { onnxRuntimeEnvironment } from "../core/onnx-runtime-environment.ts";
 import type { Port } from "../core/port.ts";
 import { type ApiKinds, connectApi } from "../core/rpc.ts";
 import { logChildOutput } from "./child-output.ts";
@@ -136,8 +137,8 @@ const passedOn = [
 export function childEnvironment(): Record<string, string> {
   const all = Object.entries(process.env) as [string, string][];
   const kept = all.filter(([name]) => passedOn.includes(name) || name.startsWith("MEDITRON_"));
-  // models/runtime/ort/library.ts says why. What a worker thread sets itself native code does not see.
-  return { ...Object.fromEntries(kept), ORT_DISABLE_TELEMETRY: "1" };
+  // What a worker thread sets itself native code does not see.
+  return { ...Object.fromEntries(kept), ...onnxRuntimeEnvironment(process.arch) };
 }
 
 /** `child_process.fork` as a Port. Messages are structured-cloned, so typed arrays keep their type. */

@@ -101,6 +101,8 @@ export function sessionEntries(source: GraphSource): Readonly<Record<string, str
   const folder = source.type === "bytes" ? source.dataFolder : null;
   return {
     "session.intra_op.spin_duration_us": spinMicroseconds,
+    // A thread that is done takes from what is left, instead of waiting for the other's half.
+    "session.dynamic_block_base": "8",
     // Where external data is looked up.
     ...(folder === null ? {} : { "session.model_external_initializers_file_folder_path": folder }),
   };

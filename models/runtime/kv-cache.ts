@@ -53,6 +53,11 @@ export class KeyValueCache implements Cache {
     return this.#length;
   }
 
+  /** Tokens that have room; 0 before the first. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
   /** Bound to this cache's memory; the caller binds the other inputs. */
   get binding(): GraphBinding {
     return this.#binding;

@@ -107,12 +107,13 @@ export class OrtLanguageModel implements LanguageModel {
       );
     }
     cache.reserve(tokens);
+    const chunk = Math.min(this.#chunk, this.#scoredTokens(cache));
     const logits = zeros(rows.length * this.vocabulary);
     try {
       for (let start = 0, end = 0; start < tokens; start = end) {
         throwIfAborted(signal);
         // No last run over a single token of a prompt (models/runtime/prompt-reader.ts says why).
-        end = this.#runEnd(start, tokens, images);
+        end = this.#runEnd(start + chunk, tokens, images);
         const first = rows.findIndex((row) => row >= start);
         const wanted = first < 0 ? [] : rows.slice(first).filter((row) => row < end);
         const part = await this.#read(
@@ -141,9 +142,15 @@ export class OrtLanguageModel implements LanguageModel {
     await this.#decoder.dispose();
   }
 
-  /** Where a run over the tokens from `start` on ends: a long prompt needs no huge intermediate tensors. */
-  #runEnd(start: number, tokens: number, images: readonly TokenSpan[]): number {
-    const wanted = start + this.#chunk;
+  /** Tokens of one run whose scores fit: attention keeps one for each of them, each head and place of the cache. */
+  #scoredTokens({ capacity }: KeyValueCache): number {
+    if (this.#decoder.device) return this.#chunk;
+    const heads = Math.ceil(this.hidden / this.#shape.headSize);
+    return Math.max(shortestRun, Math.floor(largestScores / (heads * capacity)));
+  }
+
+  /** Where a run ends that may take the tokens before `wanted`: an image whose tokens see each other is not cut. */
+  #runEnd(wanted: number, tokens: number, images: readonly TokenSpan[]): number {
     const cut = this.#imageBlocks
       ? images.find(({ first, end }) => first < wanted && wanted < end)
       : undefined;
@@ -188,13 +195,18 @@ export class OrtLanguageModel implements LanguageModel {
   }
 }
 
+/** Numbers of attention's scores that one run may hold, 256 MiB of them. */
+const largestScores = 2 ** 26;
+/** Reading fewer tokens at a time takes as long as reading these. */
+const shortestRun = 32;
+
 /**
  * Tokens that one run may read so that a stop need not wait: native code stops between two nodes of the graph, and the
  * largest of them, the way into the middle, multiplies about seven times `hidden`² numbers with each token. Four
  * billion products take some 50 ms on two processors.
  */
 export function stoppableTokens(hidden: number): number {
-  return Math.max(32, Math.floor(4e9 / (7 * hidden ** 2)));
+  return Math.max(shortestRun, Math.floor(4e9 / (7 * hidden ** 2)));
 }
 
 interface Graphs {

@@ -21,8 +21,11 @@ const diskShare = 0.25;
 /** A building that is older was left behind by a process that ended. */
 const buildingMs = 6 * 3600 * 1000;
 
+/** To be raised when `processor-graph.ts` makes something else of a graph: what was prepared before is made anew. */
+const manifestVersion = 2;
+
 const manifestSchema = v.object({
-  schema: v.literal(1),
+  schema: v.literal(manifestVersion),
   pack: v.string(),
   runtime: v.string(),
   processor: v.string(),
@@ -95,7 +98,7 @@ export class PreparedWeights {
       keep: async () => {
         try {
           const files = await Promise.all((await readdir(folder)).map((name) => describe(folder, name)));
-          const manifest = { schema: 1, pack, runtime, processor, files };
+          const manifest = { schema: manifestVersion, pack, runtime, processor, files };
           await writeFile(path.join(folder, manifestName), JSON.stringify(manifest));
           // Fails where another process was first.
           await rename(folder, this.#entry(pack));

@@ -8,6 +8,7 @@ import {
   NodeProtoSchema,
   TensorProto_DataType as DataType,
 } from "../onnx/onnx-proto.ts";
+import { moveScaleIntoRotary } from "./attention-scale.ts";
 import type { GraphSource, SessionOptions } from "./engine.ts";
 
 /** What the importer writes into graphs (`graph-builder.ts`): those of others are run as they are. */
@@ -15,26 +16,32 @@ const ownGraphs = "meditron-imaging-assistant";
 
 /**
  * The graph as the processor computes it. Its kernels for half precision are few and slow, and round more than a card's
- * do; a graph of 16-bit weights is therefore computed in float32 there, keys and values too.
+ * do; a graph of 16-bit weights is therefore computed in float32 there, keys and values too. What attention's scores are
+ * multiplied by goes where it costs nothing.
  */
 export function onProcessor(source: GraphSource, { provider }: SessionOptions): GraphSource {
   return provider === null && source.type === "bytes"
-    ? { ...source, bytes: withoutHalf(source.bytes) }
+    ? { ...source, bytes: forProcessor(source.bytes) }
     : source;
 }
 
-/** Weights stay what they are; every number that is computed is float32. */
-function withoutHalf(bytes: Uint8Array): Uint8Array {
+function forProcessor(bytes: Uint8Array): Uint8Array {
   const model = fromBinary(ModelProtoSchema, bytes);
-  const { graph } = model;
-  if (graph === undefined || model.producerName !== ownGraphs || !graph.node.some(isCastToHalf)) return bytes;
+  if (model.graph === undefined || model.producerName !== ownGraphs) return bytes;
+  withoutHalf(model.graph);
+  moveScaleIntoRotary(model.graph);
+  return toBinary(ModelProtoSchema, model);
+}
+
+/** Weights stay what they are; every number that is computed is float32. */
+function withoutHalf(graph: GraphProto): void {
+  if (!graph.node.some(isCastToHalf)) return;
   for (const node of graph.node) if (isCastToHalf(node)) setTarget(node, DataType.FLOAT);
   for (const { type } of [...graph.input, ...graph.output]) {
     if (type?.value.case !== "tensorType") continue;
     if (type.value.value.elemType === DataType.FLOAT16) type.value.value.elemType = DataType.FLOAT;
   }
   widenWeights(graph);
-  return toBinary(ModelProtoSchema, model);
 }
 
 function isCastToHalf({ opType, attribute }: NodeProto): boolean {

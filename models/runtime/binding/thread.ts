@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { appError, throwIfAborted } from "../../../core/errors.ts";
+import { onnxRuntimeEnvironment } from "../../../core/onnx-runtime-environment.ts";
 import type { Port } from "../../../core/port.ts";
 import { connectApi } from "../../../core/rpc.ts";
 import type { Cache, CachedTokens, ForwardRequest, LanguageModel, VisionModel } from "../backend.ts";
@@ -47,8 +48,8 @@ export class BindingThread {
     open = startWorker,
     patienceMs = 60_000,
   }: ThreadOptions): Promise<BindingThread> {
-    // As in ort/library.ts. Native code sees the process's environment, not what a thread sets in its copy.
-    process.env["ORT_DISABLE_TELEMETRY"] = "1";
+    // Native code sees the process's environment, not what a thread sets in its copy.
+    Object.assign(process.env, onnxRuntimeEnvironment(process.arch));
     const thread = new BindingThread(open(), { lost, patienceMs });
     try {
       thread.#version = await thread.call("version", {}, new AbortController().signal);

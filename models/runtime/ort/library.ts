@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import type { LibraryHandle } from "koffi";
 import { appError } from "../../../core/errors.ts";
+import { onnxRuntimeEnvironment } from "../../../core/onnx-runtime-environment.ts";
 import { koffi } from "./koffi.ts";
 
 /** An opaque native object. */
@@ -48,13 +49,9 @@ export function loadFrom(place: LibraryPlace): void {
 
 /**
  * Loads the ONNX Runtime library that the package onnxruntime-node ships and returns its `OrtApiBase`.
- *
- * The published libraries for Linux and macOS send usage figures to their maker from the moment an environment is
- * made, and keep a device id in the user's cache folder; `DisableTelemetryEvents` comes too late. This variable, set
- * before the library is loaded, keeps all of it from starting.
  */
 export function loadOrtLibrary(): Handle {
-  process.env["ORT_DISABLE_TELEMETRY"] = "1";
+  Object.assign(process.env, onnxRuntimeEnvironment(process.arch));
   const { config, load } = koffi();
   config({ sync_stack_size: stackBytes, async_stack_size: stackBytes });
   const library = loadElsewhere() ?? load(ortLibraryPath());

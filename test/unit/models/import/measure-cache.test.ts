@@ -16,6 +16,7 @@ import { OrtLanguageModel } from "../../../../models/runtime/language-model.ts";
 import { cApi } from "../../../../models/runtime/ort/engine.ts";
 import { TextTokenizer } from "../../../../models/text/tokenizer.ts";
 import { makeCheckpoint } from "../../../bench/models/make-checkpoint.ts";
+import { asWritten } from "../as-written.ts";
 import { cpu } from "../tiny-model.ts";
 import { wholeCacheScales } from "../whole-cache-scales.ts";
 import { fixtureSource, never, temporaryFolder } from "./imported-language.ts";
@@ -69,7 +70,7 @@ async function changedAtOnce({ checkpoint, pack }: Written): Promise<Uint8Array>
   const source = (bytes: Uint8Array) => ({ type: "bytes", bytes, dataFolder: pack }) as const;
   const decoder = await read("decoder.onnx");
   const { vocabulary, contextLength } = config;
-  const graphs = { embed: source(await read("embed.onnx")), decoder: source(decoder) };
+  const graphs = { embed: source(await read("embed.onnx")), decoder: source(asWritten(decoder)) };
   const model = await OrtLanguageModel.open({ ...graphs, vocabulary, contextLength }, cpu);
   const all = cacheTexts(new TextTokenizer(tokenizer.json, tokenizer.config), tokenizer.config);
   const texts = all.map((ids) => ids.slice(0, contextLength - 1));
