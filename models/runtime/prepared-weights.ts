@@ -45,8 +45,8 @@ export interface PreparedWeightsOptions {
 /** A folder that the runtime writes into. */
 export interface Preparation {
   readonly folder: string;
-  /** Counts from now on; false where another process was first or the files cannot be kept. */
-  keep(): Promise<boolean>;
+  /** The decoder, which counts from now on; null where the files cannot be kept. */
+  keep(): Promise<GraphSource | null>;
   drop(): Promise<void>;
 }
 
@@ -75,7 +75,7 @@ export class PreparedWeights {
     }
     const now = new Date();
     await utimes(folder, now, now).catch(() => undefined);
-    return { type: "file", path: path.join(folder, preparedFiles.graph) };
+    return this.#graph(pack);
   }
 
   /** Null where there is no room on the disk, or it cannot be written. `bytes`: of the weights in the pack. */
@@ -102,10 +102,10 @@ export class PreparedWeights {
           await writeFile(path.join(folder, manifestName), JSON.stringify(manifest));
           // Fails where another process was first.
           await rename(folder, this.#entry(pack));
-          return true;
+          return this.#graph(pack);
         } catch {
           await drop();
-          return false;
+          return this.find(pack);
         }
       },
     };
@@ -114,6 +114,10 @@ export class PreparedWeights {
   async forget(pack: string): Promise<void> {
     // Where it cannot be deleted it is looked at again at the next loading.
     await rm(this.#entry(pack), { recursive: true, force: true }).catch(() => undefined);
+  }
+
+  #graph(pack: string): GraphSource {
+    return { type: "file", path: path.join(this.#entry(pack), preparedFiles.graph) };
   }
 
   #entry(pack: string): string {

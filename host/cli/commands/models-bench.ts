@@ -6,7 +6,10 @@ import { medians, ratios } from "../compare-engines.ts";
 import { type Figures, type Peer, peerNames, startPeer } from "../peers.ts";
 import { listOption, textOption, wholeOption } from "../values.ts";
 
-type Report = Record<string, unknown> & { readonly engines: { readonly ours: Figures } };
+type Report = Record<string, unknown> & {
+  readonly engines: { readonly ours: Figures };
+  readonly bandwidth?: Figures | null;
+};
 
 export const modelsBenchCommand: Command = {
   name: "models bench",
@@ -101,10 +104,12 @@ async function compare(invocation: Invocation, against: readonly string[]): Prom
       }
     }
     const samples = new Map<string, Figures[]>([["ours", []]]);
+    const bandwidths: Figures[] = [];
     for (const { name } of peers) samples.set(name, []);
     for (let round = 0; round < rounds; round++) {
       output.progress(`round ${round + 1} of ${rounds}`);
-      const own = await measure(invocation, { rounds: 1, parts: ["text"], warmUp: false });
+      const own = await measure(invocation, { rounds: 1, parts: ["text", "bandwidth"], warmUp: false });
+      if (own.bandwidth) bandwidths.push(own.bandwidth);
       samples.get("ours")!.push(own.engines.ours);
       // A peer that fails leaves the list meanwhile.
       const left = peers.slice();
@@ -117,7 +122,6 @@ async function compare(invocation: Invocation, against: readonly string[]): Prom
     for (const peer of peers.splice(0)) peer.stop();
     // What no peer has, with nothing else loaded.
     const rest = await measure(invocation, { parts: ["image", "evidence"] });
-    const memory = await measure(invocation, { rounds: 1, parts: ["text", "bandwidth"], warmUp: false });
     const theirs = [...samples].slice(1).map(([name, list]) => [name, medians(list)] as const);
     const ours = { ...medians(samples.get("ours")!), ...rest.engines.ours };
     return {
@@ -125,7 +129,7 @@ async function compare(invocation: Invocation, against: readonly string[]): Prom
       rounds,
       engines: { ours, ...Object.fromEntries(theirs) },
       ratios: Object.fromEntries(theirs.map(([name, figures]) => [name, ratios(ours, figures)])),
-      bandwidth: memory["bandwidth"] ?? null,
+      bandwidth: bandwidths.length > 0 ? medians(bandwidths) : null,
       peers: told,
     };
   } finally {

@@ -15,6 +15,7 @@ import { check, ortEnvironment, type OrtEnvironment, take, takeNumber } from "./
 import { callAsync, type OrtFunctions, type OutHandle, textAt } from "./functions.ts";
 import { giveBackFreedMemory } from "./freed-memory.ts";
 import type { Handle } from "./library.ts";
+import { letGoOfFiles } from "./mapped-files.ts";
 import { DeviceMemory, type DeviceTensor } from "./device-memory.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -71,6 +72,8 @@ export class Session implements GraphSession {
       check(functions, status);
       if (out[0] === null) throw appError("model-failed", "The model runtime gave no session.");
       giveBackFreedMemory();
+      const folder = source.type === "file" ? path.dirname(source.path) : source.dataFolder;
+      if (folder !== null) await letGoOfFiles(folder);
       return new Session(ort, out[0], options.provider?.memory ?? null);
     } finally {
       functions.ReleaseSessionOptions(native);
