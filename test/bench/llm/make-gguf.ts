@@ -135,7 +135,11 @@ function headerOf(tensors: readonly Planned[]): Buffer {
   return Buffer.concat([head, Buffer.alloc((alignment - (head.length % alignment)) % alignment)]);
 }
 
-/** Blocks with one small scale and random numbers; norms are 1. */
+/**
+ * Blocks of random numbers with one small scale, whose sign is drawn: 4-bit numbers reach from -8 to 7, and weights with
+ * a mean that is not 0 would give scores in attention so far apart that almost all of its weights are below 1e-38, which
+ * is not what a model looks like, and slow to multiply. Norms are 1.
+ */
 async function writeTensor(handle: FileHandle, tensor: Planned): Promise<void> {
   const bytes = bytesOf(tensor);
   const padding = Buffer.alloc((alignment - (bytes % alignment)) % alignment);
@@ -147,10 +151,13 @@ async function writeTensor(handle: FileHandle, tensor: Planned): Promise<void> {
   const block = types[tensor.type][1];
   // Half-precision 0.005 for 4 bits, 0.0003 for 8.
   const scale = tensor.type === "Q4_0" ? 0x1d1f : 0x0cea;
+  const signBit = 0x8000;
   const part = Buffer.alloc(block * 65_536);
   for (let left = bytes; left > 0; left -= part.length) {
     randomFillSync(part);
-    for (let at = 0; at < part.length; at += block) part.writeUInt16LE(scale, at);
+    for (let at = 0; at < part.length; at += block) {
+      part.writeUInt16LE(part[at]! & 1 ? scale : scale | signBit, at);
+    }
     await handle.write(part, 0, Math.min(left, part.length));
   }
   await handle.write(padding);
