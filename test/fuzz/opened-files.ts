@@ -3,11 +3,14 @@ import promises from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import path from "node:path";
 
+/** What the system says of the process itself (`mapped-files.ts`): by this name; a link to it is noted as what it is. */
+const ownMemory = "/proc/self/smaps";
+
 /** Notes every file that is opened through node:fs/promises, where links lead, until `stop`. */
 export function watchOpens(): { take(): string[]; stop(): void } {
   const opened: string[] = [];
   const note = (file: unknown): void => {
-    if (typeof file !== "string") return;
+    if (typeof file !== "string" || file === ownMemory) return;
     try {
       opened.push(realpathSync(file));
     } catch {
