@@ -5,7 +5,7 @@
  * - The published libraries for Linux and macOS send usage figures to their maker from the moment an environment is
  *   made, and keep a device id in the user's cache folder; `DisableTelemetryEvents` comes too late.
  * - Attention in blocks saves memory that is not scarce here, with loops that are compiled for the oldest processors:
- *   behind 3,000 tokens a step takes a quarter longer than with matrix products (docs/benchmarks/llm.md). Measured on
+ *   behind 3,000 tokens a step takes a quarter longer than with matrix products (docs/decisions/model-runtime.md). Measured on
  *   x64 alone, so only changed there.
  */
 export function onnxRuntimeEnvironment(architecture: string): Readonly<Record<string, string>> {
