@@ -3,7 +3,11 @@ import path from "node:path";
 import type { LibraryHandle } from "koffi";
 import { koffi } from "./koffi.ts";
 
-const dontNeed = 4;
+/**
+ * MADV_PAGEOUT, which loses nothing: another session may unmap a file while this one reads the list, and what lies at
+ * its place by then must stay.
+ */
+const pageOut = 21;
 
 /** Kept, with its library: koffi unloads what was collected. */
 let advise:
@@ -14,7 +18,7 @@ let advise:
 /**
  * Lets go of the pages of a folder's files that loading a graph has brought in. The kernels hold weights in a layout of
  * their own, so most are never read again, but count as this process's memory until the system is short of it; what is
- * read again comes from the system's cache. Linux alone.
+ * read again is brought in again. Linux alone.
  */
 export async function letGoOfFiles(folder: string): Promise<void> {
   if (process.platform !== "linux") return;
@@ -24,7 +28,7 @@ export async function letGoOfFiles(folder: string): Promise<void> {
   try {
     const [maps, place] = [await readFile("/proc/self/smaps", "utf8"), await realpath(folder)];
     for (const { from, to } of unchangedFiles(maps, `${place}${path.sep}`)) {
-      call(from, to - from, dontNeed);
+      call(from, to - from, pageOut);
     }
   } catch {
     // It is a kindness: the system takes them back itself when it needs them.
