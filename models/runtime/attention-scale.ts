@@ -6,6 +6,7 @@ import {
   TensorProto_DataType as DataType,
   TensorProtoSchema,
 } from "../onnx/onnx-proto.ts";
+import { insertBehindSources } from "./insert-nodes.ts";
 
 /** Inputs of GroupQueryAttention by their place. */
 const inputs = { pastKey: 3, cos: 7, sin: 8, keyScales: 12 } as const;
@@ -44,6 +45,7 @@ export function moveScaleIntoRotary(graph: GraphProto): void {
       scaleAttribute(node)!.f = 1;
     }
   }
+  // Of constants: they are computed once, while the graph is loaded.
   insertBehindSources(graph, products);
 }
 
@@ -107,15 +109,4 @@ function lastOfFour(type: GraphProto["input"][number]["type"]): number {
   const dimensions = type?.value.case === "tensorType" ? type.value.value.shape?.dim : undefined;
   const last = dimensions?.[3]?.value;
   return last?.case === "dimValue" ? Number(last.value) : Number.NaN;
-}
-
-/** Each where all that it needs is computed. They are of constants, so that happens once, while the graph is loaded. */
-function insertBehindSources(graph: GraphProto, products: readonly NodeProto[]): void {
-  const waiting = new Map(products.map((product) => [product.input[0]!, product]));
-  const behind = graph.node.map((node) => {
-    const next = node.output.flatMap((name) => waiting.get(name) ?? []);
-    for (const { input } of next) waiting.delete(input[0]!);
-    return [node, ...next];
-  });
-  graph.node = [...waiting.values(), ...behind.flat()];
 }

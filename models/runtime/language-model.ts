@@ -165,8 +165,7 @@ export class OrtLanguageModel implements LanguageModel {
   ): Promise<Float32Array> {
     const tokens = embeddings.length / this.hidden;
     const total = cache.length + tokens;
-    // The graph computes at least one row: kernels do not all take empty matrices.
-    const wanted = rows.length > 0 ? rows : [tokens - 1];
+    const wanted = computedRows(rows, tokens);
     const engine = this.#engine;
     const logits = engine.tensor(zeros(wanted.length * this.vocabulary), [wanted.length, this.vocabulary]);
     const inputs: Record<string, GraphTensor> = {
@@ -193,6 +192,16 @@ export class OrtLanguageModel implements LanguageModel {
     const values = BigInt64Array.from(ids, (id) => BigInt(id));
     return this.#engine.tensor(values, [ids.length]);
   }
+}
+
+/**
+ * Rows of logits that a run computes. At least one, since kernels do not all take empty matrices; one of several tokens
+ * twice, since kernels for a single row may round in another way than those for more.
+ */
+function computedRows(rows: readonly number[], tokens: number): readonly number[] {
+  if (rows.length > 1) return rows;
+  const [row = tokens - 1] = rows;
+  return tokens > 1 ? [row, row] : [row];
 }
 
 /** Numbers of attention's scores that one run may hold, 256 MiB of them. */

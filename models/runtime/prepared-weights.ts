@@ -22,7 +22,7 @@ const diskShare = 0.25;
 const buildingMs = 6 * 3600 * 1000;
 
 /** To be raised when `processor-graph.ts` makes something else of a graph: what was prepared before is made anew. */
-const manifestVersion = 2;
+const manifestVersion = 3;
 
 const manifestSchema = v.object({
   schema: v.literal(manifestVersion),

@@ -10,6 +10,7 @@ import {
 } from "../onnx/onnx-proto.ts";
 import { moveScaleIntoRotary } from "./attention-scale.ts";
 import type { GraphSource, SessionOptions } from "./engine.ts";
+import { computeWantedRowsOnly } from "./wanted-rows.ts";
 
 /** What the importer writes into graphs (`graph-builder.ts`): those of others are run as they are. */
 const ownGraphs = "meditron-imaging-assistant";
@@ -17,7 +18,7 @@ const ownGraphs = "meditron-imaging-assistant";
 /**
  * The graph as the processor computes it. Its kernels for half precision are few and slow, and round more than a card's
  * do; a graph of 16-bit weights is therefore computed in float32 there, keys and values too. What attention's scores are
- * multiplied by goes where it costs nothing.
+ * multiplied by goes where it costs nothing, and the last layer ends with the tokens that are asked for.
  */
 export function onProcessor(source: GraphSource, { provider }: SessionOptions): GraphSource {
   return provider === null && source.type === "bytes"
@@ -30,6 +31,7 @@ function forProcessor(bytes: Uint8Array): Uint8Array {
   if (model.graph === undefined || model.producerName !== ownGraphs) return bytes;
   withoutHalf(model.graph);
   moveScaleIntoRotary(model.graph);
+  computeWantedRowsOnly(model.graph);
   return toBinary(ModelProtoSchema, model);
 }
 
