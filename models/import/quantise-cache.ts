@@ -13,12 +13,17 @@ import { layerScales } from "./measure-cache.ts";
 
 /**
  * What is read for the measurement: a turn of a conversation, and each paragraph by itself, since the first tokens of a
- * text have values of their own, many times as large as all others.
+ * text have values of their own, many times as large as all others. A language model that was not tuned to talk has no
+ * turns and reads the text as it is.
  */
 export function cacheTexts(tokenizer: TextTokenizer, config: object): number[][] {
+  const whole = "chat_template" in config ? turnOf(config) : cacheText;
+  return [whole, ...cacheText.split("\n\n")].map((text) => tokenizer.encode(text));
+}
+
+function turnOf(config: object): string {
   const { source, tokens } = chatTemplate(config);
-  const turn = new ChatTemplate(source, tokens).render([{ role: "user", content: cacheText }]);
-  return [turn, ...cacheText.split("\n\n")].map((text) => tokenizer.encode(text));
+  return new ChatTemplate(source, tokens).render([{ role: "user", content: cacheText }]);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { copyFile, cp, readdir, readFile } from "node:fs/promises";
+import { copyFile, cp, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Engine } from "../../../../models/runtime/engine.ts";
@@ -104,6 +104,23 @@ describe("a pack with a cache of 8 bits", () => {
     await expect(
       OrtLanguageModel.open({ ...graphs, vocabulary, contextLength }, cpu, onCard),
     ).rejects.toMatchObject({ code: "provider-not-available" });
+    await folder.remove();
+  });
+
+  it("is made of a language model without a chat template, too", async () => {
+    const folder = await temporaryFolder();
+    const source = await fixtureSource(path.join("decoders", "llama2"), folder.path);
+    const settings = path.join(source, "tokenizer_config.json");
+    const { chat_template: _, ...plain } = JSON.parse(await readFile(settings, "utf8")) as Record<
+      string,
+      unknown
+    >;
+    await writeFile(settings, JSON.stringify(plain));
+    const pack = await runImport({ source, targetFolder: folder.path, name: "bytes", kvCache: "int8" });
+    const model = await openLanguage(pack);
+    const [first] = await logitsOf(model, [1, 2, 3]);
+    expect(first!.every((value) => Number.isFinite(value))).toBe(true);
+    await model.dispose();
     await folder.remove();
   });
 
