@@ -21,6 +21,8 @@ export interface CacheHeads {
   readonly layers: number;
   readonly heads: number;
   readonly headSize: number;
+  /** Channels at the beginning of each head that positions turn, one of the first half with one of the second. */
+  readonly turned: number;
 }
 
 /** Other texts and images may give larger values than what was measured; what is larger still is cut off. */
@@ -31,7 +33,9 @@ const scalesInput = 12;
 
 /**
  * Scales out of what a layer keeps of a text, keys and values as [heads, tokens, headSize]: the largest value of each
- * channel. By channel, because a few channels of the keys are many times as large as the others.
+ * channel. By channel, because a few channels of the keys are many times as large as the others. Two channels that
+ * positions turn into each other have the largest length of both, which no position changes: slow pairs are turned by
+ * small angles only in a text as short as the measured one, and their values at later places would be cut off.
  */
 export function cacheScales(
   [keys, values]: readonly (Float32Array | Int8Array)[],
@@ -40,7 +44,7 @@ export function cacheScales(
   if (keys === undefined || values === undefined) {
     throw appError("model-failed", "What the model has read cannot be looked at here.");
   }
-  return { keys: channelScales(keys, heads), values: channelScales(values, heads) };
+  return { keys: channelScales(keys, heads), values: channelScales(values, { ...heads, turned: 0 }) };
 }
 
 export function largerScales(a: CacheScales, b: CacheScales): CacheScales {
@@ -53,13 +57,16 @@ function larger(a: Float32Array, b: Float32Array): Float32Array {
 
 function channelScales(
   part: Float32Array | Int8Array,
-  { heads, headSize }: Omit<CacheHeads, "layers">,
+  { heads, headSize, turned }: Omit<CacheHeads, "layers">,
 ): Float32Array {
   const scales = new Float32Array(heads * headSize);
   const each = part.length / heads;
+  const half = turned / 2;
   for (let i = 0; i < part.length; i += 1) {
-    const channel = Math.floor(i / each) * headSize + (i % headSize);
-    scales[channel] = Math.max(scales[channel]!, Math.abs(part[i]!));
+    const place = i % headSize;
+    const channel = Math.floor(i / each) * headSize + place;
+    const other = place >= turned ? 0 : part[place < half ? i + half : i - half]!;
+    scales[channel] = Math.max(scales[channel]!, Math.hypot(part[i]!, other));
   }
   // A channel that was never used needs a scale all the same.
   return scales.map((largest) => (Math.max(largest, 1e-6) * margin) / largestInteger);

@@ -42,7 +42,8 @@ export async function* quantiseCache(
   const source = (bytes: Uint8Array) => ({ type: "bytes", bytes, dataFolder: folder }) as const;
   const all = cacheTexts(new TextTokenizer(tokenizer.json, tokenizer.config), tokenizer.config);
   const texts = all.map((ids) => ids.slice(0, config.contextLength - 1));
-  const heads = { layers: config.layers, heads: config.kvHeads, headSize: config.headSize };
+  const { layers, kvHeads, headSize, rotary } = config;
+  const heads = { layers, heads: kvHeads, headSize, turned: rotary.width };
   const measured = {
     engine,
     embed: source(embed),

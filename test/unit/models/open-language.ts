@@ -44,11 +44,18 @@ export async function openLanguage(folder: string, options: LanguageOptions = {}
 }
 
 function headsOf(decoder: Uint8Array): CacheHeads {
-  const inputs = parseGraph(decoder).graph!.input.filter(({ name }) => name.startsWith("past_key_"));
+  const { input, initializer } = parseGraph(decoder).graph!;
+  const inputs = input.filter(({ name }) => name.startsWith("past_key_"));
   const [first] = inputs;
   if (first?.type?.value.case !== "tensorType") throw new Error("the decoder keeps nothing");
   const sizes = first.type.value.value.shape!.dim.map(({ value }) =>
     value.case === "dimValue" ? Number(value.value) : 0,
   );
-  return { layers: inputs.length, heads: sizes[1]!, headSize: sizes[3]! };
+  const frequencies = initializer.find(({ name }) => name.endsWith("/frequencies"))!;
+  return {
+    layers: inputs.length,
+    heads: sizes[1]!,
+    headSize: sizes[3]!,
+    turned: 2 * Number(frequencies.dims[1]),
+  };
 }

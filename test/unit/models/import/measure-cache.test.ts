@@ -74,7 +74,8 @@ async function changedAtOnce({ checkpoint, pack }: Written): Promise<Uint8Array>
   const model = await OrtLanguageModel.open({ ...graphs, vocabulary, contextLength }, cpu);
   const all = cacheTexts(new TextTokenizer(tokenizer.json, tokenizer.config), tokenizer.config);
   const texts = all.map((ids) => ids.slice(0, contextLength - 1));
-  const heads = { layers: config.layers, heads: config.kvHeads, headSize: config.headSize };
+  const { layers, kvHeads, headSize, rotary } = config;
+  const heads = { layers, heads: kvHeads, headSize, turned: rotary.width };
   const scales = await wholeCacheScales(model, { ...heads, texts });
   await model.dispose();
   return inBytes(decoder, scales, heads);

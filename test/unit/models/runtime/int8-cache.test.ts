@@ -1,12 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CacheScales, inBytes, keepCacheInBytes } from "../../../../models/import/int8-cache.ts";
+import {
+  cacheScales,
+  type CacheScales,
+  inBytes,
+  keepCacheInBytes,
+} from "../../../../models/import/int8-cache.ts";
 import { parseGraph } from "../../../../models/pack/graph-references.ts";
 import type { LanguageModel } from "../../../../models/runtime/backend.ts";
 import { tiny, tinyDecoder } from "../tiny-decoder.ts";
 import { cpu, largestDifference, never, openTinyModel, runtimes, tinySource } from "../tiny-model.ts";
 import { wholeCacheScales } from "../whole-cache-scales.ts";
 
-const heads = { layers: tiny.layers, heads: tiny.kvHeads, headSize: tiny.headSize };
+const heads = { layers: tiny.layers, heads: tiny.kvHeads, headSize: tiny.headSize, turned: tiny.headSize };
 const ids = Array.from({ length: 120 }, (_, i) => (i * 29 + 3) % tiny.vocabulary);
 
 /** Logits of all tokens: read in parts that end anywhere, as prompts and answers are. */
@@ -107,4 +112,29 @@ describe("a decoder that is to keep its cache in 8 bits", () => {
       expect.objectContaining({ code: "not-supported" }),
     );
   });
+});
+
+test("what positions turn fits its scale at every position, however short the measured text", () => {
+  // Channels 0 and 2 are turned into each other, 1 and 3 as well; 4 and 5 stand still.
+  const [long, short] = [5, 0.5];
+  const keysAt = (angle: number) =>
+    Float32Array.of(
+      long * Math.cos(angle),
+      short * Math.cos(angle),
+      long * Math.sin(angle),
+      short * Math.sin(angle),
+      2,
+      1,
+    );
+  const own = { heads: 1, headSize: 6, turned: 4 };
+  const { keys, values } = cacheScales([keysAt(0.01), keysAt(0.01)], own);
+  for (let angle = 0; angle < 7; angle += 0.1) {
+    for (const [channel, value] of keysAt(angle).entries()) {
+      expect(Math.abs(value)).toBeLessThan(127 * keys[channel]!);
+    }
+  }
+  expect(keys[4]! / keys[5]!).toBeCloseTo(2, 5);
+  expect(keys[1]! / keys[0]!).toBeCloseTo(short / long, 5);
+  // Values are not turned: each channel has its own largest.
+  expect(values[2]! / values[0]!).toBeCloseTo(Math.tan(0.01), 5);
 });
