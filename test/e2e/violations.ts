@@ -4,8 +4,20 @@ import type { Page } from "@playwright/test";
 
 const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
+/** What fades in is half transparent on its way, and would be judged by a contrast that nobody reads it with. */
+async function untilStill(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const ending = document
+      .getAnimations()
+      .filter((animation) => animation.effect?.getComputedTiming().endTime !== Infinity);
+    // One that is cancelled on the way rejects, and has come to rest too.
+    await Promise.allSettled(ending.map((animation) => animation.finished));
+  });
+}
+
 /** WCAG 2.2 A and AA, contrast among them, of what is in view. Playwright's evaluate is not bound by the page's policy. */
 export async function violations(page: Page): Promise<string[]> {
+  await untilStill(page);
   await page.evaluate(await readFile(axePath, "utf8"));
   return await page.evaluate(async () => {
     interface Axe {
