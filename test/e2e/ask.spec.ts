@@ -155,16 +155,8 @@ test("copied text says what it is, of whom, by which model and when", async ({ a
 test("a reload in the middle of an answer keeps what was said, and it can be tested on", async ({ app }) => {
   const { page } = app;
   await openMark(page);
-  // From inside the page: the test of so small a model is over before another process has looked twice.
   const reloaded = page.waitForEvent("load", started);
-  await page.evaluate(() => {
-    const observer = new MutationObserver(() => {
-      if (!document.querySelector('article[data-status="testing"]')) return;
-      observer.disconnect();
-      location.reload();
-    });
-    observer.observe(document.body, { subtree: true, childList: true, attributes: true });
-  });
+  await onceTesting(page, () => void page.reload());
   await ask(page);
   await reloaded;
   await expect(page.getByTestId("stage")).toHaveAttribute("data-shown", "1");
@@ -195,15 +187,31 @@ test("when the process of the models dies the card says so, and the next questio
   const pid = await modelsOf(app);
   test.skip(pid === null, "the process of the models cannot be killed by its id here");
   await openMark(page);
-  await ask(page);
   // It has answered and is at work on the evidence.
-  await expect(card(page)).toHaveAttribute("data-status", "testing", started);
-  process.kill(pid!, "SIGKILL");
-  await expect(card(page).getByRole("alert")).toContainText("A part of the app stopped");
+  await onceTesting(page, () => process.kill(pid!, "SIGKILL"));
+  await ask(page);
+  await expect(card(page).getByRole("alert")).toContainText("A part of the app stopped", started);
   await expect(card(page).getByText("Yes.")).toBeVisible();
   await ask(page, "Is there a mark now?");
   await expect(card(page, "Is there a mark now?").getByText("Yes.")).toBeVisible(started);
 });
+
+/**
+ * Calls once an answer is given and its evidence is being tested. The page itself looks out for it: the test of so
+ * small a model is over before another process has looked twice.
+ */
+async function onceTesting(page: Page, call: () => void): Promise<void> {
+  await page.exposeFunction("testingBegan", call);
+  await page.evaluate(() => {
+    const { testingBegan } = globalThis as unknown as { testingBegan: () => void };
+    const observer = new MutationObserver(() => {
+      if (!document.querySelector('article[data-status="testing"]')) return;
+      observer.disconnect();
+      testingBegan();
+    });
+    observer.observe(document.body, { subtree: true, childList: true, attributes: true });
+  });
+}
 
 /** The models process of the app; the first thing that needs it starts it. */
 async function modelsOf(app: OpenApp): Promise<number | null> {
